@@ -1,0 +1,132 @@
+"""W&B's contract between a training process and the state of its run, as data.
+
+Written down once: rules, forecast, drill, README and tests all read it from here. Sources: the W&B documentation page
+"Exit status and signals" (sweeps), whose reference table `DOCUMENTED` repeats cell by cell, and what the client was
+measured to send (wandb 0.10.33 to 0.31.0).
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = [
+    "DOCUMENTED",
+    "PREEMPTION_SIGNALS",
+    "SERVER_TIMEOUT",
+    "Scenario",
+    "State",
+    "Verdict",
+    "describe_record",
+    "exit_code_for",
+    "judge",
+]
+
+SERVER_TIMEOUT = "about 5 minutes"
+"""How long the W&B server waits for a silent run before it decides its state (documentation page)."""
+
+PREEMPTION_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGXCPU")
+"""Signals that clusters announce a preemption with; SIGINT belongs to the person at the keyboard. A setting."""
+
+KEYBOARD_INTERRUPT_CODE = 255
+"""What the client records when an unhandled KeyboardInterrupt ends the process; the server shows such a run KILLED."""
+
+
+class State(str, Enum):
+    """The final states of a run."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    CRASHED = "CRASHED"
+    KILLED = "KILLED"
+    PREEMPTED = "PREEMPTED"
+
+
+class Scenario(str, Enum):
+    """The seven ways a training process can end."""
+
+    COMPLETES = "completes with exit code 0"
+    FAILS = "fails with a non-zero exit code"
+    SIGKILL = "receives SIGKILL"
+    SIGINT = "receives SIGINT"
+    SIGNAL = "receives another signal"
+    STOPPED = 'is stopped in the UI ("Stop run")'
+    CANCELLED = "is cancelled (wandb sweep --cancel)"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The final state of a run, when it is known, and whether the sweep hands the run out again."""
+
+    state: State
+    delayed: bool
+    """True when the server decides only after it has heard nothing for about 5 minutes."""
+    requeued: bool
+
+    def __str__(self) -> str:
+        when = f" after {SERVER_TIMEOUT}" if self.delayed else ""
+        return f"{self.state.value}{when}, {'requeued' if self.requeued else 'not requeued'}"
+
+
+def judge(marked: bool, recorded: int | None, scenario: Scenario | None = None) -> Verdict:
+    """Say what becomes of a run.
+
+    Args:
+        marked: ``mark_preempting()`` reached the transaction log.
+        recorded: the exit code that W&B recorded, which need not be the process's own; ``None`` if it recorded none.
+        scenario: how the process came to its end, where that matters: a cancelled sweep hands nothing out again.
+
+    Returns:
+        The final state, whether it comes late, and whether the run is requeued.
+    """
+    if recorded is None:
+        state, delayed = (State.PREEMPTED if marked else State.CRASHED), True
+    elif recorded == 0:
+        state, delayed = State.FINISHED, False
+    elif marked:
+        state, delayed = State.PREEMPTED, False
+    elif recorded == KEYBOARD_INTERRUPT_CODE:
+        state, delayed = State.KILLED, False
+    else:
+        state, delayed = State.FAILED, False
+    requeued = state is State.PREEMPTED and scenario is not Scenario.CANCELLED
+    return Verdict(state, delayed, requeued)
+
+
+class Column(str, Enum):
+    """The columns of the documentation's reference table: when the script calls ``mark_preempting()``."""
+
+    NEVER = "No mark_preempting()"
+    IN_HANDLER = "Signal handler calls mark_preempting() and exits non-zero"
+    ALWAYS = "mark_preempting() always called right after init()"
+
+
+# (state, delayed) for each cell of the documentation's table, rows by scenario, columns in the order of `Column`.
+DOCUMENTED: dict[Scenario, tuple[tuple[State, bool], tuple[State, bool], tuple[State, bool]]] = {
+    Scenario.COMPLETES: ((State.FINISHED, False), (State.FINISHED, False), (State.FINISHED, False)),
+    Scenario.FAILS: ((State.FAILED, False), (State.FAILED, False), (State.PREEMPTED, False)),
+    Scenario.SIGKILL: ((State.CRASHED, True), (State.CRASHED, True), (State.PREEMPTED, True)),
+    Scenario.SIGINT: ((State.KILLED, False), (State.PREEMPTED, False), (State.PREEMPTED, False)),
+    Scenario.SIGNAL: ((State.CRASHED, True), (State.PREEMPTED, False), (State.PREEMPTED, True)),
+}
+
+
+def exit_code_for(signum: int) -> int:
+    """Return the customary exit status of a process ended by a signal: ``128 + signum``."""
+    return 128 + signum
+
+
+def describe_record(marked: bool, recorded: int | None) -> str:
+    """Say in words what W&B has on record and what it makes of it, for messages."""
+    mark = "preempting, " if marked else ""
+    code = "no exit code" if recorded is None else f"exit code {recorded}"
+    return f"W&B records {mark}{code}: {judge(marked, recorded)}"
+
+
+def signal_number(name: str) -> int | None:
+    """Return the number of a signal on this platform, or ``None`` for a name it does not have."""
+    try:
+        return int(signal.Signals[name])
+    except KeyError:
+        return None

@@ -1,0 +1,162 @@
+"""What a rule says about a file: spans, edits, fixes and diagnostics.
+
+Offsets everywhere count characters of the decoded text (without a byte order mark), from 0; only the front ends turn
+them into rows and columns, so that no rule has to think of encodings or line endings.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+__all__ = [
+    "Applicability",
+    "Diagnostic",
+    "Edit",
+    "FileReport",
+    "Fix",
+    "LineIndex",
+    "Position",
+    "Problem",
+    "Related",
+    "Severity",
+    "Span",
+]
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+class Severity(str, Enum):
+    """How bad a finding is: ``error`` loses the run, ``warning`` loses it in some set-ups, ``info`` is opt-in."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Applicability(str, Enum):
+    """Who may apply a fix: ``safe`` by ``--fix``, ``unsafe`` by ``--unsafe-fixes``, ``display`` nobody but a human."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    DISPLAY = "display"
+
+
+class Span(NamedTuple):
+    """A half-open range ``[start, end)`` of character offsets into the text of one source."""
+
+    start: int
+    end: int
+
+
+class Position(NamedTuple):
+    """A place as people read it: row and column both count from 1, columns in characters."""
+
+    row: int
+    column: int
+
+
+class LineIndex:
+    """Turns character offsets of one text into rows and columns.
+
+    Lines end at ``\\n``, ``\\r\\n`` or ``\\r``, as Python's and LibCST's do; form feeds and U+2028 do not end a line.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def position(self, offset: int) -> Position:
+        """Return the 1-based row and column of a character offset."""
+        row = bisect.bisect_right(self._starts, offset)
+        return Position(row, offset - self._starts[row - 1] + 1)
+
+    def offset(self, row: int, column: int) -> int:
+        """Return the character offset of a 1-based row and column; the column is not checked against the line."""
+        return self._starts[row - 1] + column - 1
+
+    def line_start(self, row: int) -> int:
+        """Return the offset of the first character of a 1-based row; the row after the last one is the end of the text."""
+        return self._starts[row - 1] if row <= len(self._starts) else len(self.text)
+
+    def line(self, row: int) -> str:
+        """Return the text of a 1-based row without its line ending."""
+        return self.text[self._starts[row - 1] : self.line_start(row + 1)].rstrip("\r\n")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replace the characters of ``span`` by ``content``; an empty span inserts, an empty content deletes."""
+
+    span: Span
+    content: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Edits that belong together: all are applied or none."""
+
+    message: str
+    edits: tuple[Edit, ...]
+    applicability: Applicability = Applicability.SAFE
+
+
+@dataclass(frozen=True)
+class Related:
+    """A second place that a diagnostic speaks of, with a few words on why."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding: where, what, what Weights & Biases would record, and how to mend it."""
+
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    span: Span
+    outcome: str = ""
+    """What W&B would record if the line stays, e.g. ``preempting, exit 0: FINISHED, not requeued``."""
+    fix: Fix | None = None
+    related: tuple[Related, ...] = ()
+    url: str = ""
+    scope: Span | None = None
+    """The whole statement; a ``noqa`` comment on any of its lines suppresses. ``None``: the lines of ``span``."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that could not be read: reported as WBS001, and the exit status becomes 2."""
+
+    filename: str
+    message: str
+    row: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = self.filename if self.row is None else f"{self.filename}:{self.row}:{self.column or 1}"
+        return f"{place}: WBS001 {self.message}"
+
+
+@dataclass
+class FileReport:
+    """What linting one file came to: all that the output formats need to know."""
+
+    filename: str
+    text: str = ""
+    """The text that the spans of ``diagnostics`` point into: after fixing, if anything was fixed."""
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    fixed: dict[str, int] = field(default_factory=dict)
+    """How many findings of each code were mended."""
+    problems: list[Problem] = field(default_factory=list)
+    original: str = ""
+    """The text as it was before fixing."""

@@ -1,0 +1,89 @@
+"""What every rule is made of."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from wbsignal_lint.diagnostics import Diagnostic, Fix, Related, Severity, Span
+
+if TYPE_CHECKING:
+    from wbsignal_lint.launch.facts import LaunchFile
+    from wbsignal_lint.script.facts import Script
+
+__all__ = ["LaunchRule", "Rule", "ScriptRule", "url_of"]
+
+DOCS = "https://github.com/wbsignal-lint/wbsignal-lint/blob/main/docs/rules"
+
+
+def url_of(name: str) -> str:
+    """Return the address of a rule's documentation."""
+    return f"{DOCS}/{name}.md"
+
+
+class Rule(abc.ABC):
+    """A question to the facts of one file.
+
+    A subclass is one file in ``rules/``, named as the rule; being there registers it. Its docstring is its
+    documentation: a summary line, then the sections ``What it finds``, ``Why it matters``, ``Example`` (with ``Bad``
+    and ``Good`` code), ``Fix`` and ``Leaves alone``.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+
+    @property
+    def url(self) -> str:
+        """The address of the rule's documentation."""
+        return url_of(self.name)
+
+    @classmethod
+    def documentation(cls) -> str:
+        """Return the rule's docstring, without indentation."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the docstring."""
+        return cls.documentation().split("\n", 1)[0]
+
+    @classmethod
+    def examples(cls) -> list[tuple[str, str, str]]:
+        """Return the docstring's code blocks as ``(kind, language, code)``, kind being ``Bad`` or ``Good``."""
+        pattern = re.compile(r"^(Bad|Good)[^\n]*:\n+```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+        return [(match[1], match[2], match[3]) for match in pattern.finditer(cls.documentation())]
+
+    def at(
+        self,
+        span: Span,
+        message: str,
+        *,
+        outcome: str = "",
+        fix: Fix | None = None,
+        related: tuple[Related, ...] = (),
+        scope: Span | None = None,
+    ) -> Diagnostic:
+        """Make a diagnostic of this rule at ``span``."""
+        return Diagnostic(
+            self.code, self.name, self.severity, message, span, outcome, fix, related, self.url, scope
+        )
+
+
+class ScriptRule(Rule):
+    """A rule over a Python training script."""
+
+    @abc.abstractmethod
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """Yield what this rule finds in a script."""
+
+
+class LaunchRule(Rule):
+    """A rule over a file that launches runs: shell scripts and whatever else holds shell."""
+
+    @abc.abstractmethod
+    def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield what this rule finds in a launch file."""

@@ -1,0 +1,1 @@
+"""What a Python training script does: gate, names, facts, reader, outcomes."""
