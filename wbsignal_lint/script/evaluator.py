@@ -1,0 +1,453 @@
+"""Expressions: what they come to, and which paths they open.
+
+`Evaluator.evaluate` returns one ``(state, value)`` pair for each way through an expression; ways that leave it (an exit, an
+exception) are appended to `Evaluator.escapes` instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import operator
+import re
+import signal
+from collections.abc import Callable, Iterable, Sequence
+
+from wbsignal_lint.contract import signal_number
+from wbsignal_lint.script.state import Path, RunState, State
+from wbsignal_lint.script.values import (
+    NONE,
+    UNKNOWN,
+    BoundMethod,
+    Class,
+    Const,
+    External,
+    Function,
+    Instance,
+    Items,
+    Partial,
+    Result,
+    Run,
+    Value,
+)
+
+__all__ = ["Evaluated", "Evaluator", "Frame", "external", "last_identifier"]
+
+Evaluated = list[tuple[State, Value]]
+
+_RANK = re.compile(r"^((local|global|node|proc|process|world|dist|ddp)_?)*(rank|process_index|rank_id)$", re.IGNORECASE)
+_GET_RANK = re.compile(r"^get_?(\w+_)?rank$", re.IGNORECASE)
+_IS_MAIN = re.compile(
+    r"^is_?(local_|global_|world_)?(main|master|primary|root|chief|rank_?zero|rank_?0)(_(process|rank|node|worker))?$", re.IGNORECASE
+)
+
+_BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
+    ast.Add: operator.add,  # type: ignore[dict-item]
+    ast.Sub: operator.sub,  # type: ignore[dict-item]
+    ast.Mult: operator.mul,  # type: ignore[dict-item]
+    ast.BitOr: operator.or_,  # type: ignore[dict-item]
+    ast.BitAnd: operator.and_,  # type: ignore[dict-item]
+    ast.Mod: operator.mod,  # type: ignore[dict-item]
+    ast.FloorDiv: operator.floordiv,  # type: ignore[dict-item]
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,  # type: ignore[dict-item]
+    ast.LtE: operator.le,  # type: ignore[dict-item]
+    ast.Gt: operator.gt,  # type: ignore[dict-item]
+    ast.GtE: operator.ge,  # type: ignore[dict-item]
+}
+_PID = "os.getpid"
+
+
+class Frame:
+    """One function call in progress: its number on the heap, the frames it closes over, and the statement it is at."""
+
+    def __init__(self, number: int, outer: tuple[int, ...], function: ast.AST | None, names: Scope) -> None:
+        self.number = number
+        self.frames = (*outer, number)
+        self.function = function
+        self.names = names
+        self.statement: ast.stmt | None = None
+
+
+class Scope:
+    """Which names a function declares as global, as nonlocal, or binds itself."""
+
+    def __init__(self, node: ast.AST | None) -> None:
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+        self.locals: set[str] = set()
+        if node is None or isinstance(node, ast.Lambda):
+            if isinstance(node, ast.Lambda):
+                self.locals.update(argument.arg for argument in arguments_of(node.args))
+            return
+        assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if not isinstance(node, ast.ClassDef):
+            self.locals.update(argument.arg for argument in arguments_of(node.args))
+        for child in own_nodes(node.body):
+            if isinstance(child, ast.Global):
+                self.globals.update(child.names)
+            elif isinstance(child, ast.Nonlocal):
+                self.nonlocals.update(child.names)
+            elif isinstance(child, ast.Name) and isinstance(child.ctx, (ast.Store, ast.Del)):
+                self.locals.add(child.id)
+            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                self.locals.add(child.name)
+            elif isinstance(child, (ast.Import, ast.ImportFrom)):
+                self.locals.update(alias.asname or alias.name.split(".")[0] for alias in child.names)
+            elif isinstance(child, ast.ExceptHandler) and child.name:
+                self.locals.add(child.name)
+        self.locals -= self.globals | self.nonlocals
+
+
+def arguments_of(arguments: ast.arguments) -> Iterable[ast.arg]:
+    """Yield every parameter of a function, the starred ones included."""
+    yield from arguments.posonlyargs
+    yield from arguments.args
+    yield from arguments.kwonlyargs
+    if arguments.vararg:
+        yield arguments.vararg
+    if arguments.kwarg:
+        yield arguments.kwarg
+
+
+def own_nodes(body: Sequence[ast.AST]) -> Iterable[ast.AST]:
+    """Yield the nodes below ``body`` without going into nested functions and classes (which are yielded themselves)."""
+    todo = list(reversed(body))
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            todo.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def external(path: str, early: bool = False) -> Value:
+    """Return the value of an object of another module: a number for signals, else its name."""
+    module, _, name = path.rpartition(".")
+    if module in ("signal", "signal.Signals"):
+        number = signal_number(name)
+        if number is not None:
+            return Const(signal.Signals(number))
+    return External(path, early)
+
+
+def last_identifier(node: ast.AST) -> str:
+    """Return the last identifier of a name, attribute or call: ``experiment`` for ``self.logger.experiment``."""
+    while isinstance(node, (ast.Call, ast.Subscript, ast.Await)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+class Evaluator:
+    """Evaluates expressions over abstract states; calls are left to `call`, which a subclass defines."""
+
+    def __init__(self) -> None:
+        self.frame = Frame(0, (), None, Scope(None))
+        self.escapes: list[Path] = []
+        self.assume_main_process = False
+        """Take ``rank`` for 0 and ``is_main_process`` for true: where the run lives."""
+
+    # -- to be defined by the interpreter -------------------------------------------------------------------------
+
+    def call(self, node: ast.Call, state: State) -> Evaluated:
+        """Evaluate a call."""
+        raise NotImplementedError
+
+    def comprehension(self, node: ast.expr, state: State) -> Evaluated:
+        """Evaluate a comprehension or generator expression."""
+        raise NotImplementedError
+
+    def assign(self, target: ast.expr, value: Value, state: State) -> None:
+        """Bind a target to a value."""
+        raise NotImplementedError
+
+    # -- names ----------------------------------------------------------------------------------------------------
+
+    def lookup(self, name: str, state: State) -> Value:
+        """Return the value of a name in the current frame, its closures, the module or the builtins."""
+        frame = self.frame
+        numbers = (0,) if name in frame.names.globals else tuple(reversed(frame.frames))
+        for number in numbers:
+            value = state.heap.get((number, name))
+            if value is not None:
+                return self.current(value, state)
+        if hasattr(builtins, name) and name not in frame.names.locals:
+            return External(f"builtins.{name}")
+        return UNKNOWN
+
+    def current(self, value: Value, state: State) -> Value:
+        """Return what a stored value stands for now."""
+        return value
+
+    def attribute(self, base: Value, name: str, state: State) -> Value:
+        """Return the value of ``base.name``."""
+        if isinstance(base, External):
+            path = f"{base.path}.{name}"
+            if path == "wandb.run":
+                if state.run is RunState.ACTIVE:
+                    return Run()
+                return External(path) if state.run is RunState.MAYBE else NONE
+            return external(path, early=path == "sys.exit" and not state.hooked)
+        if isinstance(base, Run):
+            return External(f"wandb.Run.{name}")
+        if isinstance(base, Instance):
+            stored = state.heap.get((base.ident, name))
+            if stored is not None:
+                return self.current(stored, state)
+            member = self.member(base.cls, name, state)
+            if isinstance(member, Function):
+                decorators = {last_identifier(item) for item in getattr(member.node, "decorator_list", [])}
+                if "staticmethod" in decorators:
+                    return member
+                if "property" in decorators or "cached_property" in decorators:
+                    return UNKNOWN
+                return BoundMethod(member, base)
+            return member
+        if isinstance(base, Class):
+            return self.member(base, name, state)
+        if isinstance(base, Const) and name == "value" and isinstance(base.value, signal.Signals):
+            return Const(int(base.value))
+        return UNKNOWN
+
+    def member(self, cls: Class, name: str, state: State, depth: int = 0) -> Value:
+        """Return a class attribute, looked for in the bases known here as well."""
+        stored = state.heap.get((cls.frames[-1], name))
+        if stored is not None:
+            return stored
+        for base in cls.bases:
+            if isinstance(base, Class) and depth < 8:
+                found = self.member(base, name, state, depth + 1)
+                if found != UNKNOWN:
+                    return found
+        return UNKNOWN
+
+    # -- truth ----------------------------------------------------------------------------------------------------
+
+    def truth(self, value: Value) -> bool | None:
+        """Return the truth of a value, ``None`` if it can't be known."""
+        if isinstance(value, Const):
+            return bool(value.value)
+        if isinstance(value, Items):
+            return bool(value.values)
+        if isinstance(value, External):
+            return None if value.path == "wandb.run" else True
+        if isinstance(value, (Run, Function, Class, Instance, BoundMethod, Partial)):
+            return True
+        return None
+
+    def compare(self, left: Value, compare: ast.cmpop, right: Value) -> Value:
+        """Return the value of a comparison."""
+        if isinstance(compare, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
+            negate = isinstance(compare, (ast.IsNot, ast.NotEq))
+            if _is_pid(left) or _is_pid(right):
+                # Forked workers compare their pid with the one the main process kept: rules follow the main process.
+                return Const(not negate)
+            if NONE in (left, right):
+                other = right if left == NONE else left
+                if other == NONE:
+                    return Const(not negate)
+                if isinstance(other, (Const, Run, Function, Class, Instance, BoundMethod, Partial, Items)) or (
+                    isinstance(other, External) and other.path != "wandb.run"
+                ):
+                    return Const(negate)
+                return UNKNOWN
+        if isinstance(left, Const) and isinstance(right, Const):
+            if isinstance(compare, (ast.Is, ast.IsNot)):
+                same = left.value == right.value and left.kind == right.kind
+                return Const(same != isinstance(compare, ast.IsNot))
+            function = _COMPARE.get(type(compare))
+            if function is not None:
+                try:
+                    return Const(bool(function(left.value, right.value)))
+                except TypeError:
+                    return UNKNOWN
+        if isinstance(compare, (ast.In, ast.NotIn)) and isinstance(left, Const) and isinstance(right, Items):
+            known = right.keys if right.keys is not None else right.values
+            if all(isinstance(item, Const) for item in known):
+                found = any(isinstance(item, Const) and item.value == left.value for item in known)
+                return Const(found != isinstance(compare, ast.NotIn))
+        return UNKNOWN
+
+    def branch(self, test: ast.expr, state: State) -> list[tuple[State, bool | None]]:
+        """Evaluate a condition; the second part is ``None`` where both branches have to be followed."""
+        assumed, self.assume_main_process = self.assume_main_process, self.in_handler
+        try:
+            return [(after, self.truth(value)) for after, value in self.evaluate(test, state)]
+        finally:
+            self.assume_main_process = assumed
+
+    @property
+    def in_handler(self) -> bool:
+        """Whether a signal handler is being run."""
+        return False
+
+    # -- expressions ----------------------------------------------------------------------------------------------
+
+    def evaluate(self, node: ast.expr, state: State) -> Evaluated:
+        """Evaluate an expression: one pair for each way through it."""
+        if isinstance(node, ast.Constant):
+            return [(state, Const(node.value) if not isinstance(node.value, bytes) else UNKNOWN)]
+        if isinstance(node, ast.Name):
+            value = self.lookup(node.id, state)
+            return [(state, self._assumed(node.id, value))]
+        if isinstance(node, ast.Lambda):
+            return [(state, Function(node, self.frame.frames))]
+        if isinstance(node, ast.Call):
+            results = self.call(node, state)
+            if self.assume_main_process:
+                return [(after, self._assumed(last_identifier(node.func), value)) for after, value in results]
+            return results
+        if isinstance(node, ast.BoolOp):
+            return self._boolean(node, state)
+        if isinstance(node, ast.IfExp):
+            return self._conditional(node, state)
+        if isinstance(node, ast.NamedExpr):
+            results = self.evaluate(node.value, state)
+            for after, value in results:
+                self.assign(node.target, value, after)
+            return results
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+            return self.comprehension(node, state)
+        children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        return [(after, self._combine(node, values, after)) for after, values in self.evaluate_all(children, state)]
+
+    def evaluate_all(self, nodes: Sequence[ast.expr], state: State) -> list[tuple[State, list[Value]]]:
+        """Evaluate expressions one after another."""
+        paths: list[tuple[State, list[Value]]] = [(state, [])]
+        for node in nodes:
+            paths = [
+                (after, [*values, value]) for before, values in paths for after, value in self.evaluate(node, before)
+            ]
+        return paths
+
+    def _assumed(self, name: str, value: Value) -> Value:
+        if self.assume_main_process and (value == UNKNOWN or isinstance(value, (Result, External))):
+            if _RANK.match(name) or _GET_RANK.match(name):
+                return Const(0)
+            if _IS_MAIN.match(name):
+                return Const(True)
+        return value
+
+    def _boolean(self, node: ast.BoolOp, state: State) -> Evaluated:
+        stop_at = isinstance(node.op, ast.Or)
+        results: Evaluated = []
+        paths: list[State] = [state]
+        for position, child in enumerate(node.values):
+            last = position == len(node.values) - 1
+            going_on: list[State] = []
+            for before in paths:
+                for after, value in self.evaluate(child, before):
+                    truth = self.truth(value)
+                    if last or truth is stop_at:
+                        results.append((after, value))
+                    elif truth is None:
+                        results.append((after.fork(), UNKNOWN))
+                        going_on.append(after)
+                    else:
+                        going_on.append(after)
+            paths = going_on
+        if len(results) > 1 and all(after.key() == results[0][0].key() for after, _ in results):
+            values = {value for _, value in results}
+            return [(results[0][0], values.pop() if len(values) == 1 else UNKNOWN)]
+        return results
+
+    def _conditional(self, node: ast.IfExp, state: State) -> Evaluated:
+        results: Evaluated = []
+        for after, truth in self.branch(node.test, state):
+            if truth is None:
+                for child in (node.body, node.orelse):
+                    guarded = after.fork()
+                    guarded.guards = (*guarded.guards, node.test)
+                    for end, value in self.evaluate(child, guarded):
+                        end.guards = after.guards
+                        results.append((end, value))
+            else:
+                results += self.evaluate(node.body if truth else node.orelse, after)
+        if len(results) == 2 and results[0][0].key() == results[1][0].key():
+            value = results[0][1] if results[0][1] == results[1][1] else UNKNOWN
+            return [(results[0][0], value)]
+        return results
+
+    def _combine(self, node: ast.expr, values: list[Value], state: State) -> Value:
+        if isinstance(node, ast.Attribute):
+            return self._assumed(node.attr, self.attribute(values[0], node.attr, state))
+        if isinstance(node, (ast.Await, ast.Starred)):
+            return values[0] if isinstance(node, ast.Await) else UNKNOWN
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            return self._display(node, values)
+        if isinstance(node, ast.Dict):
+            half = len(node.keys)
+            if len(values) == 2 * half:
+                return Items(tuple(values[half:]), tuple(node.values), tuple(values[:half]))
+            return UNKNOWN
+        if isinstance(node, ast.BinOp):
+            return self._binary(node.op, *values)
+        if isinstance(node, ast.UnaryOp):
+            return self._unary(node.op, values[0])
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            return self.compare(values[0], node.ops[0], values[1])
+        if isinstance(node, ast.Subscript):
+            return self._subscript(values[0], values[1])
+        return UNKNOWN
+
+    @staticmethod
+    def _display(node: ast.Tuple | ast.List | ast.Set, values: list[Value]) -> Value:
+        elements: list[Value] = []
+        nodes: list[ast.expr] = []
+        for child, value in zip(node.elts, values, strict=True):
+            if isinstance(child, ast.Starred):
+                return UNKNOWN
+            elements.append(value)
+            nodes.append(child)
+        return Items(tuple(elements), tuple(nodes))
+
+    @staticmethod
+    def _binary(operation: ast.operator, left: Value, right: Value) -> Value:
+        if isinstance(left, Items) and isinstance(right, Items) and isinstance(operation, ast.Add):
+            return Items(left.values + right.values, left.nodes + right.nodes)
+        function = _BINARY.get(type(operation))
+        if function is None or not isinstance(left, Const) or not isinstance(right, Const):
+            return UNKNOWN
+        if not (isinstance(left.value, int) and isinstance(right.value, int)):
+            return UNKNOWN
+        if abs(left.value) > 1 << 31 or abs(right.value) > 1 << 31:
+            return UNKNOWN
+        try:
+            return Const(int(function(left.value, right.value)))  # type: ignore[call-overload]
+        except (ArithmeticError, TypeError, ValueError):
+            return UNKNOWN
+
+    def _unary(self, operation: ast.unaryop, value: Value) -> Value:
+        if isinstance(operation, ast.Not):
+            truth = self.truth(value)
+            return UNKNOWN if truth is None else Const(not truth)
+        if isinstance(value, Const) and isinstance(value.value, int):
+            if isinstance(operation, ast.USub):
+                return Const(-value.value)
+            if isinstance(operation, ast.UAdd):
+                return Const(+value.value)
+        return UNKNOWN
+
+    @staticmethod
+    def _subscript(base: Value, index: Value) -> Value:
+        if not isinstance(index, Const):
+            return UNKNOWN
+        if isinstance(base, External) and base.path == "signal.Signals" and isinstance(index.value, str):
+            return external(f"signal.{index.value}")
+        if isinstance(base, Items):
+            if base.keys is not None:
+                for key, value in zip(base.keys, base.values, strict=True):
+                    if key == index:
+                        return value
+            elif isinstance(index.value, int) and -len(base.values) <= index.value < len(base.values):
+                return base.values[index.value]
+        return UNKNOWN
+
+
+def _is_pid(value: Value) -> bool:
+    return isinstance(value, Result) and value.path == _PID
+

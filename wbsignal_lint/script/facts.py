@@ -1,0 +1,279 @@
+"""What a training script does, as far as rules ask: the facts that the reader collects and nothing of how it does.
+
+Spans are character offsets into the text of the script.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from wbsignal_lint.contract import PREEMPTION_SIGNALS, signal_number
+from wbsignal_lint.diagnostics import LineIndex, Span
+from wbsignal_lint.script.state import Completion, State, Training
+from wbsignal_lint.script.values import Function, Value
+
+__all__ = [
+    "Context",
+    "Disposition",
+    "Exit",
+    "Finish",
+    "Handler",
+    "Init",
+    "Mark",
+    "Outcome",
+    "Registration",
+    "Script",
+    "ScriptSettings",
+    "SignalUse",
+    "UnreadableSource",
+]
+
+
+class UnreadableSource(Exception):
+    """A source that can't be read: ``message``, and 1-based ``row`` and ``column`` where they are known."""
+
+    def __init__(self, message: str, row: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.row = row
+        self.column = column
+
+
+@dataclass(frozen=True)
+class ScriptSettings:
+    """What a project can say about its scripts."""
+
+    preemption_signals: tuple[str, ...] = PREEMPTION_SIGNALS
+    """Names of the signals that announce a preemption."""
+    training_calls: tuple[str, ...] = ()
+    """Further calls that train and block, as dotted names or bare method names: ``mylib.run_training``, ``run_epochs``."""
+
+    def preemption_numbers(self) -> frozenset[int]:
+        """Return the preemption signals as numbers of this platform."""
+        numbers = (signal_number(name) for name in self.preemption_signals)
+        return frozenset(number for number in numbers if number is not None)
+
+
+class Context(Enum):
+    """In which part of the program code runs."""
+
+    MAIN = "the training process"
+    LIBRARY = "a function nobody in this file calls"
+    THREAD = "a thread"
+    WORKER = "a worker process"
+    HANDLER = "a signal handler"
+
+
+class Disposition(Enum):
+    """What a registration does to a signal."""
+
+    HANDLER = "handled"
+    IGNORE = "ignored"
+    DEFAULT = "reset to the default"
+    RESTORE = "restored"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class SignalUse:
+    """One signal of a registration and the expression that names it."""
+
+    number: int
+    name: str
+    node: ast.expr
+    """``signal.SIGINT`` as an argument, or as an element of the tuple that is looped over."""
+    element: bool = False
+    """True if ``node`` is an element of a tuple, list or set display."""
+
+
+@dataclass(eq=False)
+class Registration:
+    """One call that binds signals to a handler; in a loop over signals the one call binds them all."""
+
+    node: ast.Call
+    api: str
+    """``signal.signal`` or ``add_signal_handler``."""
+    disposition: Disposition
+    handler: Handler | None
+    context: Context
+    trail: tuple[ast.stmt, ...]
+    uses: list[SignalUse] = field(default_factory=list)
+    late: Training | None = None
+    """The training that came before this registration on the same path, with no handler in place yet."""
+    result_used: bool = False
+    """The previous handler, which the call returns, is kept: somebody means to restore it."""
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the signals bound."""
+        return frozenset(use.number for use in self.uses)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One way in which a handler can end, for one signal."""
+
+    signum: int
+    completion: Completion
+    state: State = field(compare=False)
+
+    @property
+    def marked(self) -> bool:
+        """Whether ``mark_preempting()`` was called on the way."""
+        return self.state.marked
+
+
+@dataclass(eq=False)
+class Handler:
+    """A function that is bound to signals."""
+
+    name: str
+    function: Function
+    value: Value
+    registrations: list[Registration] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)
+    finishes: list[Finish] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    """``id()`` of the function nodes that run as part of this handler."""
+    unknown_calls: bool = False
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of all signals that it handles."""
+        return frozenset(number for registration in self.registrations for number in registration.numbers)
+
+    @property
+    def marks(self) -> bool:
+        """Whether some way through it marks the run as preempting."""
+        return any(outcome.marked for outcome in self.outcomes)
+
+
+@dataclass(eq=False)
+class Exit:
+    """A place where the process is told to end, as it was reached."""
+
+    node: ast.AST
+    completion: Completion
+    state: State
+    """The state just before the process ends."""
+    function: ast.AST | None
+    """The function definition that the exit stands in; ``None`` at module level."""
+    signum_name: str | None
+    """A name in reach that holds the signal number, if the exit is part of a handler."""
+    signum: int | None
+    trail: tuple[ast.stmt, ...] = ()
+
+
+@dataclass(eq=False)
+class Finish:
+    """A call that ends the run: ``finish()``, ``join()`` or ``teardown()``."""
+
+    node: ast.Call
+    code: Value | None
+    """The exit code given; ``None`` if none was."""
+    argument: ast.expr | None
+    state: State
+    function: ast.AST | None
+    signum_name: str | None
+    signum: int | None
+    trail: tuple[ast.stmt, ...] = ()
+
+
+@dataclass(eq=False)
+class Mark:
+    """A call of ``mark_preempting()`` outside handlers."""
+
+    node: ast.Call
+    state: State
+    context: Context
+    trail: tuple[ast.stmt, ...]
+    in_loop: bool
+
+
+@dataclass(eq=False)
+class Init:
+    """A call of ``wandb.init()``."""
+
+    node: ast.Call
+    context: Context
+    trail: tuple[ast.stmt, ...]
+    managed: bool
+    """True if it is entered as a context manager, which records 1 for every exception, ``SystemExit`` included."""
+
+
+@dataclass(eq=False)
+class Script:
+    """All facts about one Python file."""
+
+    text: str
+    tree: ast.Module
+    settings: ScriptSettings
+    index: LineIndex
+    parents: dict[int, ast.AST]
+    registrations: list[Registration] = field(default_factory=list)
+    handlers: list[Handler] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)
+    inits: list[Init] = field(default_factory=list)
+    handler_functions: frozenset[int] = frozenset()
+    """``id()`` of every function node that runs as part of some handler."""
+    shared_functions: frozenset[int] = frozenset()
+    """Those of them that ordinary code calls as well."""
+
+    def span(self, node: ast.AST) -> Span:
+        """Return the span of a node that has a position."""
+        return Span(self.offset(node, end=False), self.offset(node, end=True))
+
+    def offset(self, node: ast.AST, *, end: bool) -> int:
+        """Return the character offset at which a node starts or ends."""
+        row, column = (node.end_lineno, node.end_col_offset) if end else (node.lineno, node.col_offset)  # type: ignore[attr-defined]
+        start = self.index.line_start(row)
+        line = self.text[start : self.index.line_start(row + 1)]
+        # ast counts UTF-8 bytes; a form feed or tab is one of both.
+        return start + (column if line.isascii() else len(line.encode()[:column].decode(errors="ignore")))
+
+    def source(self, node: ast.AST) -> str:
+        """Return the text of a node."""
+        return self.text[slice(*self.span(node))]
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield the nodes around a node, innermost first."""
+        parent = self.parents.get(id(node))
+        while parent is not None:
+            yield parent
+            parent = self.parents.get(id(parent))
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """Return the innermost statement that a node belongs to."""
+        if isinstance(node, ast.stmt):
+            return node
+        return next(parent for parent in self.ancestors(node) if isinstance(parent, ast.stmt))
+
+    def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None:
+        """Return the innermost function that a node stands in."""
+        for parent in self.ancestors(node):
+            if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                return parent
+        return None
+
+    def header(self, node: ast.AST) -> Span:
+        """Return the span of a ``def``, ``class`` or handler line up to its name, where a finding about it is reported."""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            start = self.offset(node, end=False)
+            return Span(start, self.text.index(node.name, start + 3) + len(node.name))
+        return self.span(node)
+
+    @property
+    def preemption_handlers(self) -> list[Handler]:
+        """The handlers bound to at least one preemption signal."""
+        numbers = self.settings.preemption_numbers()
+        return [handler for handler in self.handlers if handler.numbers & numbers]
+
+    @property
+    def runs_are_managed(self) -> bool:
+        """Whether every run in this file is opened by a ``with`` statement, which records 1 for any way out by exception."""
+        return bool(self.inits) and all(init.managed for init in self.inits)

@@ -1,0 +1,141 @@
+"""The state of an abstract execution, and the ways in which a piece of code can be left."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from wbsignal_lint.script.values import UNKNOWN, Const, Unknown, Value, join
+
+__all__ = ["Completion", "Ending", "Path", "RunState", "State", "Training", "merge"]
+
+
+class RunState(Enum):
+    """Whether a run is active where the execution stands."""
+
+    NONE = "none"
+    ACTIVE = "active"
+    FINISHED = "finished"
+    MAYBE = "maybe"
+
+
+class Ending(Enum):
+    """How control left a piece of code."""
+
+    NORMAL = "went on"
+    RETURN = "returned"
+    BREAK = "broke out of the loop"
+    CONTINUE = "continued the loop"
+    EXIT = "raised SystemExit"
+    RAISE = "raised an exception"
+    DEAD = "ended the process at once"
+    UNKNOWN = "cannot be known"
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One way out of a piece of code."""
+
+    ending: Ending
+    node: ast.AST | None = None
+    """The expression or statement that decided it."""
+    value: Value | None = None
+    """The value returned, or the exit status asked for."""
+    seen: bool = False
+    """For ``EXIT``: through the ``sys.exit`` that W&B has replaced, hence with its code on record."""
+    how: str = ""
+    """The call as the field names it: ``sys.exit``, ``raise SystemExit``, ``exit``, ``os._exit`` …"""
+    exception: str = ""
+    """For ``RAISE``: the canonical name of the exception class, if known."""
+
+    @property
+    def status(self) -> int | None:
+        """The process's exit status, 0 to 255, if the process ends this way and the status is known."""
+        if self.ending is Ending.RAISE:
+            return 1
+        if self.ending not in (Ending.EXIT, Ending.DEAD) or self.value is None or isinstance(self.value, Unknown):
+            return None
+        if not isinstance(self.value, Const):
+            return None
+        code = self.value.value
+        if code is None:
+            return 0
+        if isinstance(code, int):
+            return int(code) & 0xFF
+        return 1
+
+
+NORMAL = Completion(Ending.NORMAL)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A place where training happens: a loop that logs or steps an optimizer, or a blocking call that trains."""
+
+    node: ast.AST
+    trail: tuple[ast.stmt, ...]
+    """The statement being executed in each frame, outermost first."""
+
+
+@dataclass
+class State:
+    """Everything that an abstract execution carries along one path."""
+
+    heap: dict[tuple[int, str], Value] = field(default_factory=dict)
+    marked: bool = False
+    run: RunState = RunState.NONE
+    recorded: Value | None = None
+    """The exit code that W&B has on record: given to ``finish()``, or by leaving ``with wandb.init()``."""
+    hooked: bool = False
+    """W&B has replaced ``sys.exit`` and ``sys.excepthook`` (``wandb.init()`` or ``wandb.setup()`` ran)."""
+    trained: Training | None = None
+    guards: tuple[ast.AST, ...] = ()
+    """Conditions of unknown outcome that had to hold to come here."""
+    init_guards: tuple[ast.AST, ...] | None = None
+    """The guards under which the active run was opened; ``None`` if none was opened on this path."""
+    registered: frozenset[int] = frozenset()
+    """Numbers of the signals that have a handler of the script's own."""
+    effects: frozenset[str] = frozenset()
+    """Names of variables and attributes outside the running function that were set: flags that others may read."""
+
+    def fork(self) -> State:
+        """Return an independent copy."""
+        return replace(self, heap=dict(self.heap))
+
+    def key(self) -> tuple[object, ...]:
+        """Return what keeps two paths apart; paths with equal keys are merged."""
+        return (self.marked, self.run, self.recorded, self.hooked, self.trained is None, self.guards, self.effects)
+
+
+Path = tuple[State, Completion]
+
+
+def merge(states: list[State], limit: int = 24) -> list[State]:
+    """Merge states that rules need not tell apart; beyond ``limit`` merge whatever is left, keeping what all agree on."""
+    merged: dict[object, State] = {}
+    for state in states:
+        key: object = state.key() if len(merged) < limit else (state.marked, state.run)
+        known = merged.get(key)
+        merged[key] = state if known is None else _join_states(known, state)
+    return list(merged.values())
+
+
+def _join_states(left: State, right: State) -> State:
+    if left.heap == right.heap:
+        heap = left.heap
+    else:
+        heap = {name: join(left.heap.get(name), right.heap.get(name)) for name in {**left.heap, **right.heap}}
+    guards = tuple(guard for guard in left.guards if guard in right.guards)
+    return State(
+        heap=heap,
+        marked=left.marked,
+        run=left.run if left.run is right.run else RunState.MAYBE,
+        recorded=left.recorded if left.recorded == right.recorded else UNKNOWN,
+        hooked=left.hooked and right.hooked,
+        trained=left.trained or right.trained,
+        guards=guards,
+        init_guards=left.init_guards if left.init_guards is not None else right.init_guards,
+        registered=left.registered & right.registered,
+        effects=left.effects | right.effects,
+    )

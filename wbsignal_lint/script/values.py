@@ -1,0 +1,150 @@
+"""The abstract values that the interpreter computes with: what it knows of a Python object without running anything."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+__all__ = [
+    "NONE",
+    "UNKNOWN",
+    "BoundMethod",
+    "Class",
+    "Const",
+    "External",
+    "Function",
+    "Instance",
+    "Items",
+    "Partial",
+    "Result",
+    "Run",
+    "SignalNumber",
+    "Unknown",
+    "Value",
+    "join",
+]
+
+
+@dataclass(frozen=True)
+class Value:
+    """Anything the interpreter may know of an object."""
+
+
+@dataclass(frozen=True)
+class Unknown(Value):
+    """Nothing is known; no rule may conclude anything from it."""
+
+
+@dataclass(frozen=True)
+class Const(Value):
+    """A number, string, boolean or ``None``."""
+
+    value: object
+    kind: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note the type, so that ``True`` and ``1`` stay two values."""
+        object.__setattr__(self, "kind", type(self.value).__name__)
+
+
+@dataclass(frozen=True)
+class SignalNumber(Const):
+    """The signal number that a handler was called with, wherever it was handed on to."""
+
+
+@dataclass(frozen=True)
+class External(Value):
+    """An object of another module, by its canonical dotted name, such as ``sys.exit``."""
+
+    path: str
+    early: bool = False
+    """Looked up before ``wandb.init()`` ran, hence not the replacement that W&B installs (matters for ``sys.exit``)."""
+
+
+@dataclass(frozen=True)
+class Result(Value):
+    """What a call of an external object returned, such as ``threading.Event()``; ``site`` tells call sites apart."""
+
+    path: str
+    site: int
+    early: bool = False
+
+
+@dataclass(frozen=True)
+class Run(Value):
+    """A W&B run: what ``wandb.init()`` returned, or ``wandb.run`` while one is active."""
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Value):
+    """A function or lambda defined in this file, with the frames it closes over."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    frames: tuple[int, ...]
+    owner: Class | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name, ``<lambda>`` for a lambda."""
+        return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
+
+
+@dataclass(frozen=True, eq=False)
+class Class(Value):
+    """A class defined in this file."""
+
+    node: ast.ClassDef
+    frames: tuple[int, ...]
+    bases: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True)
+class Instance(Value):
+    """An object of a class defined in this file; its attributes live on the heap under ``ident``."""
+
+    cls: Class
+    ident: int
+
+
+@dataclass(frozen=True)
+class BoundMethod(Value):
+    """``instance.method``."""
+
+    function: Function
+    receiver: Value
+
+
+@dataclass(frozen=True)
+class Partial(Value):
+    """``functools.partial(callee, *arguments, **keywords)``."""
+
+    callee: Value
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class Items(Value):
+    """A tuple, list, set or dict display with known elements; ``nodes`` are where they are written, ``keys`` a dict's."""
+
+    values: tuple[Value, ...]
+    nodes: tuple[ast.expr, ...] = field(default=(), compare=False)
+    keys: tuple[Value, ...] | None = None
+
+
+UNKNOWN = Unknown()
+NONE = Const(None)
+
+
+def join(left: Value | None, right: Value | None) -> Value:
+    """Return what is known of a variable after two paths meet.
+
+    ``None`` on one side and an object on the other count as the object: scripts set ``run = None`` first and rules
+    ask what happens when there is a run.
+    """
+    if left == right and left is not None:
+        return left
+    for one, other in ((left, right), (right, left)):
+        if (one is None or one == NONE) and isinstance(other, (External, Run, Function, Instance, Class, BoundMethod)):
+            return other
+    return UNKNOWN
