@@ -1,0 +1,205 @@
+"""Text that a script writes down and that is run as shell: here-documents, here-strings, ``echo … | bash``.
+
+``cat > job.sh <<EOF``, ``sbatch <<EOF``, ``ssh host <<EOF`` and ``cat <<EOF | sbatch`` launch what stands in the document;
+``cat <<EOF`` prints it. What is only shown to people is no launch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wbsignal_lint.launch.facts import Runner
+from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.running import is_script_name
+from wbsignal_lint.launch.shell import Redirect, ShellCommand, ShellText
+from wbsignal_lint.launch.words import unquoted_document
+from wbsignal_lint.launch.wrappers import MENTIONS, SCRIPT_READERS, SHELLS
+
+__all__ = ["Document", "documents_of", "shebang_is_shell"]
+
+_SHEBANG = re.compile(r"\s*#![^\n]*")
+_SHELL_SHEBANG = re.compile(r"#!.*?(?:^|[/\s!])(?:ba|z|da|k|a|fi|c|tc)?sh\b")
+_DIRECTIVE = re.compile(r"^[ \t]*#(?:SBATCH|PBS|BSUB|\$ -|FLUX:|OAR)\b", re.MULTILINE)
+_QUOTES = str.maketrans("", "", "'\"{}")
+_WRITES = {">", ">>", ">|", "&>", "&>>"}
+_PASS_ON = {"cat", "sed", "envsubst", "awk", "tr", "tee", "head", "grep", "cut"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text that is run as a script."""
+
+    text: MappedText
+    runner: Runner
+    sees_variables: bool
+    """Whether the variables of the script around it mean something in it."""
+
+
+def shebang_is_shell(text: str) -> bool | None:
+    """Whether the first line names a shell; ``None`` when it names nothing."""
+    match = _SHEBANG.match(text)
+    return None if match is None else _SHELL_SHEBANG.search(match[0]) is not None
+
+
+def documents_of(command: ShellCommand, shell: ShellText) -> Iterator[Document]:
+    """Yield the texts that a command hands to something that runs them."""
+    for redirect in command.redirects:
+        if redirect.body is None:
+            continue
+        if redirect.operator == "<<<":
+            if _is_read(command):
+                yield Document(_unquoted(redirect.body), _runner(command), True)
+            continue
+        if _becomes_script(command, redirect.body.text, shell):
+            text = unquoted_document(redirect.body) if redirect.expands else redirect.body
+            yield Document(text, _runner(command), redirect.expands)
+    if _program(command) in ("echo", "printf"):
+        yield from _printed(command, shell)
+
+
+def _printed(command: ShellCommand, shell: ShellText) -> Iterator[Document]:
+    """``echo "wandb agent $ID" | bash``, ``echo "wandb agent $ID" >> job.sh``."""
+    arguments = command.words[1:]
+    if _program(command) == "echo":
+        while arguments and re.fullmatch(r"-[neE]+", arguments[0].text):
+            if "n" in arguments[0].text:
+                return  # a part of a line; the rest of it comes from elsewhere
+            arguments = arguments[1:]
+    if not arguments or not _becomes_script(command, "", shell):
+        return
+    if _program(command) == "printf":
+        for argument in arguments:
+            yield Document(_unquoted(argument), _runner(command), True)
+        return
+    pieces: list[MappedText] = []
+    for argument in arguments:
+        pieces.extend([MappedText.nowhere(" ")] * bool(pieces))
+        pieces.append(_unquoted(argument))
+    yield Document(MappedText.joined(pieces), _runner(command), True)
+
+
+def _unquoted(word: MappedText) -> MappedText:
+    """Take the quotes off a word that is wholly quoted."""
+    text = word.text
+    if len(text) >= 2 and text[0] == text[-1] == "'":
+        return word[1:-1]
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        inner = word[1:-1]
+        escapes = [at.start() for at in re.finditer(r'\\(?=["$`\\])', inner.text)]
+        return inner.without(escapes) if escapes else inner
+    return word
+
+
+def _runner(command: ShellCommand) -> Runner:
+    return Runner("<<", command.whole.span)
+
+
+def _program(command: ShellCommand) -> str:
+    return command.words[0].text.translate(_QUOTES).rpartition("/")[2]
+
+
+def _is_read(command: ShellCommand) -> bool:
+    """Whether a command runs what it reads: a shell or ``sbatch`` without a file, ``ssh host``, ``parallel``."""
+    texts = [word.text.translate(_QUOTES) for word in command.words]
+    names = [text.rpartition("/")[2] for text in texts]
+    if names[0] in MENTIONS:
+        return False
+    for index, name in enumerate(names):
+        # `ssh host 'bash -s'`
+        parts = name.split()
+        reader = next((part for part in parts if part in SHELLS), name)
+        if reader not in SCRIPT_READERS:
+            continue
+        following = texts[index + 1 :] if len(parts) <= 1 else parts[parts.index(reader) + 1 :]
+        if reader in SHELLS:
+            operands = [text for text in following if not text.startswith(("-", "+"))]
+            return "-s" in following or not operands or operands[0] in ("-", "/dev/stdin")
+        if reader == "ssh":
+            return not any(is_shell_word(text) for text in following) or _is_read_remotely(following)
+        if reader == "sbatch":
+            return not any(is_script_name(text) for text in following)
+        return True
+    return False
+
+
+def is_shell_word(text: str) -> bool:
+    """Whether a word names a shell."""
+    return any(part.rpartition("/")[2] in SHELLS for part in text.split())
+
+
+def _is_read_remotely(following: list[str]) -> bool:
+    parts = " ".join(following).split()
+    index = next(index for index, part in enumerate(parts) if part.rpartition("/")[2] in SHELLS)
+    return all(part.startswith("-") for part in parts[index + 1 :])
+
+
+def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
+    """Whether what a command gets or prints ends in something that runs it."""
+    if shebang_is_shell(body) is False:
+        return False
+    looks_like_one = shebang_is_shell(body) is True or _DIRECTIVE.search(body) is not None
+    if _is_read(command):
+        return not (
+            _program(command) == "ssh" and len(command.words) > 2 and not _may_read(command) and not looks_like_one
+        )
+    later = [one for one in command.pipeline.commands if one.stage > command.stage]
+    if any(_is_read(one) for one in later):
+        return True
+    passed_on = all(_passes_on(one) for one in later)
+    for one in (command, *later):
+        texts = [word.text for word in one.words]
+        if "tee" in (text.translate(_QUOTES) for text in texts[:4]):
+            targets = [text for text in texts[1:] if not text.startswith("-")]
+            if any(_is_script_file(text, shell, looks_like_one=looks_like_one) for text in targets):
+                return True
+        if (one is command or passed_on) and any(
+            _writes_script(redirect, shell, looks_like_one=looks_like_one) for redirect in one.redirects
+        ):
+            return True
+    # SCRIPT=$(cat <<EOF …): where it goes is not followed; a job script is one wherever it goes.
+    return looks_like_one and (command.block.kind == "substitution" or _program(command) == "read")
+
+
+def _may_read(command: ShellCommand) -> bool:
+    """Whether ``ssh … words`` ends in a shell, or has nothing but options and the host."""
+    words = [word.text for word in command.words[1:]]
+    operands = [
+        word
+        for index, word in enumerate(words)
+        if not word.startswith("-") and not (index and re.fullmatch(r"-[BbcDEeFIiJLlmOopQRSWw]", words[index - 1]))
+    ]
+    return len(operands) <= 1 or any(is_shell_word(word.translate(_QUOTES)) for word in operands)
+
+
+def _passes_on(command: ShellCommand) -> bool:
+    return _program(command) in _PASS_ON
+
+
+def _writes_script(redirect: Redirect, shell: ShellText, *, looks_like_one: bool) -> bool:
+    return (
+        redirect.operator in _WRITES
+        and redirect.target is not None
+        and _is_script_file(redirect.target.text, shell, looks_like_one=looks_like_one)
+    )
+
+
+def _is_script_file(target: str, shell: ShellText, *, looks_like_one: bool) -> bool:
+    name = target.translate(_QUOTES)
+    if not name or name.startswith(("/dev/", "&")):
+        return False
+    return looks_like_one or is_script_name(name) or _is_run_later(name, shell)
+
+
+def _is_run_later(name: str, shell: ShellText) -> bool:
+    """Whether the script runs or submits the file, or makes it executable."""
+    for command in shell.commands:
+        words = [word.text.translate(_QUOTES) for word in command.words]
+        words += [one.target.text.translate(_QUOTES) for one in command.redirects if one.operator == "<" and one.target]
+        program = words[0].rpartition("/")[2]
+        if name not in words and f"./{name}" not in words:
+            continue
+        if words[0] in (name, f"./{name}") or program == "chmod" or program in SCRIPT_READERS:
+            return True
+    return False

@@ -1,0 +1,453 @@
+"""Shell text → simple commands and assignments, each with the place it stands in. Knows syntax, and no value.
+
+This is the only file that sees tree-sitter's tree; everything behind it works on the words it cuts out.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser
+
+from wbsignal_lint.launch.mapped import MappedText
+
+__all__ = ["Assignment", "Block", "Chain", "Pipeline", "Redirect", "ShellCommand", "ShellText", "parse_shell"]
+
+_MAX_DEPTH = 150
+"""Blocks nested deeper than this count as one: nobody writes them, and looking up through them would cost."""
+
+
+@dataclass(eq=False)
+class Chain:
+    """The branches of one ``if`` or ``case``: one of them is taken."""
+
+    branches: int = 0
+    is_exhaustive: bool = False
+
+
+@dataclass(eq=False)
+class Block:
+    """A part of the script that may run never, once or often; or whose variables stay inside (a subshell)."""
+
+    kind: str
+    """``script``, ``branch``, ``loop``, ``function``, ``subshell`` or ``substitution``."""
+    parent: Block | None = None
+    chain: Chain | None = None
+    name: str | None = None
+    depth: int = 0
+
+    def around(self) -> Iterator[Block]:
+        """Yield this block and those it stands in, from the inside out."""
+        block: Block | None = self
+        while block is not None:
+            yield block
+            block = block.parent
+
+    def encloses(self, other: Block) -> bool:
+        """Whether ``other`` is this block or stands in it."""
+        return any(block is self for block in other.around())
+
+    @property
+    def function(self) -> Block | None:
+        """The function it stands in."""
+        return next((block for block in self.around() if block.kind == "function"), None)
+
+
+@dataclass(eq=False)
+class Assignment:
+    """What gives a variable a value; the newest ones decide what it is worth."""
+
+    name: str
+    position: int
+    """Where it takes effect, as an index into the shell text."""
+    block: Block
+    kind: str
+    """``scalar``, ``array``, ``choice`` (a ``for`` loop: one of the words) or ``unknown`` (``read``, …)."""
+    source: tuple[MappedText, ...] = ()
+    """The value as written: one text for a scalar, the words of an array or choice."""
+    appends: bool = False
+
+
+@dataclass
+class Pipeline:
+    """Commands joined by ``|``."""
+
+    commands: list[ShellCommand] = field(default_factory=list)
+    stages: int = 1
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """One redirection: the operator and the file, or the text of a here-document or here-string."""
+
+    operator: str
+    target: MappedText | None = None
+    body: MappedText | None = None
+    expands: bool = True
+    """Whether ``$`` means something in the body: ``<<EOF``, not ``<<'EOF'``."""
+
+
+@dataclass(eq=False)
+class ShellCommand:
+    """A simple command as written."""
+
+    words: list[MappedText]
+    whole: MappedText
+    position: int
+    block: Block
+    pipeline: Pipeline
+    stage: int = 0
+    in_background: bool = False
+    redirects: list[Redirect] = field(default_factory=list)
+
+
+@dataclass
+class ShellText:
+    """The commands and assignments of one piece of shell, in order."""
+
+    source: MappedText
+    root: Block
+    commands: list[ShellCommand] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+
+
+@dataclass
+class _Place:
+    """What the walk knows about where a node stands."""
+
+    block: Block
+    pipeline: Pipeline | None = None
+    stage: int = 0
+    in_background: bool = False
+    redirects: list[Redirect] = field(default_factory=list)
+    extra_words: list[MappedText] = field(default_factory=list)
+
+    def statement(self, block: Block | None = None) -> _Place:
+        """Return the place of a statement inside: still in this pipeline, its own redirections."""
+        return _Place(block or self.block, self.pipeline, self.stage, self.in_background, self.redirects)
+
+
+@functools.cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+# tree-sitter counts bytes. With every other character replaced by an ASCII letter, bytes are characters; none of the
+# replaced ones means anything to the shell. NUL would end the text early.
+_NOT_ASCII = re.compile(r"[^\x01-\x7f]")
+
+_READERS = {"read", "mapfile", "readarray", "getopts", "unset", "printf"}
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_REDIRECTIONS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
+
+
+def parse_shell(source: MappedText) -> ShellText:
+    """Read shell text; what is no shell is skipped. Never raises, whatever the text."""
+    # A carriage return before the newline belongs to the line ending, but bash's grammar takes it for a character.
+    source = source.without(match.start() for match in re.finditer(r"\r(?=\n)", source.text))
+    result = ShellText(source, Block("script"))
+    tree = _parser().parse(_NOT_ASCII.sub("x", source.text).encode("ascii"))
+    _Walk(result).run(tree.root_node)
+    result.commands.sort(key=lambda command: command.position)
+    result.assignments.sort(key=lambda assignment: assignment.position)
+    return result
+
+
+class _Walk:
+    """Goes over the tree with a stack of its own: input may be nested deeper than Python recurses."""
+
+    def __init__(self, result: ShellText) -> None:
+        self.result = result
+        self.stack: list[tuple[Node, _Place]] = []
+
+    def run(self, root: Node) -> None:
+        self.stack.append((root, _Place(self.result.root)))
+        while self.stack:
+            node, place = self.stack.pop()
+            getattr(self, f"_on_{node.type}", self._other)(node, place)
+
+    def _text(self, node: Node) -> MappedText:
+        return self.result.source[node.start_byte : node.end_byte]
+
+    def _plain(self, node: Node) -> str:
+        return self.result.source.text[node.start_byte : node.end_byte]
+
+    def _inside(self, place: _Place, kind: str, chain: Chain | None = None, name: str | None = None) -> Block:
+        outer = place.block
+        if outer.depth >= _MAX_DEPTH:
+            return outer
+        if chain is not None:
+            chain.branches += 1
+        return Block(kind, outer, chain, name, outer.depth + 1)
+
+    # Statements
+
+    def _other(self, node: Node, place: _Place) -> None:
+        """Visit the children; a ``&`` puts the statement before it into the background."""
+        children = node.children
+        for index in range(len(children) - 1, -1, -1):
+            child = children[index]
+            inner = place.statement()
+            if index + 1 < len(children) and children[index + 1].type == "&":
+                inner.in_background = True
+            self.stack.append((child, inner))
+
+    def _on_comment(self, node: Node, place: _Place) -> None:
+        pass
+
+    _on_raw_string = _on_ansi_c_string = _on_heredoc_content = _on_string_content = _on_word = _on_number = _on_comment
+    _on_variable_name = _on_comment
+
+    def _on_list(self, node: Node, place: _Place) -> None:
+        """``a && b``, ``a || b``: b may not run."""
+        children = node.children
+        conditional = False
+        for child in children:
+            if child.type in ("&&", "||"):
+                conditional = True
+            else:
+                block = self._inside(place, "branch") if conditional else place.block
+                self.stack.append((child, place.statement(block)))
+
+    def _on_if_statement(self, node: Node, place: _Place) -> None:
+        chain = Chain()
+        in_body = False
+        body: Block | None = None
+        children = node.children
+        pending: list[tuple[Node, _Place]] = []
+        for index, child in enumerate(children):
+            if child.type == "then":
+                in_body = True
+                body = self._inside(place, "branch", chain)
+            elif child.type in ("elif_clause", "else_clause"):
+                chain.is_exhaustive |= child.type == "else_clause"
+                pending.append((child, place.statement(self._inside(place, "branch", chain))))
+            else:
+                inner = place.statement(body if in_body else place.block)
+                inner.in_background |= index + 1 < len(children) and children[index + 1].type == "&"
+                pending.append((child, inner))
+        self.stack.extend(reversed(pending))
+
+    def _on_case_statement(self, node: Node, place: _Place) -> None:
+        chain = Chain()
+        for child in reversed(node.children):
+            if child.type == "case_item":
+                first = child.children[0] if child.children else None
+                chain.is_exhaustive |= first is not None and self._plain(first) == "*"
+                self.stack.append((child, place.statement(self._inside(place, "branch", chain))))
+            else:
+                self.stack.append((child, place.statement()))
+
+    def _on_for_statement(self, node: Node, place: _Place) -> None:
+        name = next((self._plain(child) for child in node.children if child.type == "variable_name"), None)
+        loop = self._inside(place, "loop")
+        words: list[MappedText] = []
+        after_in = False
+        for child in node.children:
+            if child.type == "in":
+                after_in = True
+            elif child.type in ("do_group", "compound_statement"):
+                self.stack.append((child, place.statement(loop)))
+                after_in = False
+            elif after_in and child.type not in (";", "\n"):
+                words.append(self._text(child))
+                self.stack.append((child, place.statement()))
+        if name is not None:
+            kind = "choice" if words else "unknown"
+            self.result.assignments.append(Assignment(name, node.start_byte, loop, kind, tuple(words)))
+
+    def _on_c_style_for_statement(self, node: Node, place: _Place) -> None:
+        self._other(node, place.statement(self._inside(place, "loop")))
+
+    _on_while_statement = _on_c_style_for_statement
+
+    def _on_function_definition(self, node: Node, place: _Place) -> None:
+        name = next((self._plain(child) for child in node.children if child.type == "word"), None)
+        inner = _Place(self._inside(place, "function", name=name))
+        for child in reversed(node.children):
+            self.stack.append((child, inner))
+
+    def _on_subshell(self, node: Node, place: _Place) -> None:
+        self._other(node, place.statement(self._inside(place, "subshell")))
+
+    def _on_command_substitution(self, node: Node, place: _Place) -> None:
+        self._other(node, _Place(self._inside(place, "substitution")))
+
+    _on_process_substitution = _on_command_substitution
+
+    def _on_pipeline(self, node: Node, place: _Place) -> None:
+        self._pipe(node, place, Pipeline(), 0)
+
+    def _pipe(self, node: Node, place: _Place, pipeline: Pipeline, first: int) -> None:
+        """Visit the commands of a pipeline, the first of them being its ``first`` stage."""
+        stages: list[Node] = []
+        nested = [node]
+        while nested:  # a | b | c is a pipeline in a pipeline
+            part = nested.pop()
+            if part.type == "pipeline":
+                nested.extend(reversed(part.children))
+            elif part.type not in ("|", "|&", "comment"):
+                stages.append(part)
+        pipeline.stages = max(pipeline.stages, first + len(stages))
+        for index, part in enumerate(stages, first):
+            redirects = list(place.redirects) if part is stages[-1] else []
+            block = self._inside(place, "subshell")
+            self.stack.append((part, _Place(block, pipeline, index, place.in_background, redirects)))
+
+    def _on_redirected_statement(self, node: Node, place: _Place) -> None:
+        inner = place.statement()
+        inner.redirects = list(place.redirects)
+        body: Node | None = None
+        following: list[tuple[Node, _Place]] = []
+        for child in node.children:
+            if child.type not in _REDIRECTIONS:
+                body = child if body is None else body
+                continue
+            following.append((child, _Place(place.block)))
+            if child.type == "heredoc_redirect":
+                following.extend(self._behind_heredoc(child, inner, place))
+            inner.redirects.append(self._redirect(child))
+        self.stack.extend(reversed(following))
+        if body is not None:
+            self.stack.append((body, inner))
+
+    def _behind_heredoc(self, node: Node, inner: _Place, place: _Place) -> list[tuple[Node, _Place]]:
+        """Sort what the grammar hangs below ``<<EOF``: the rest of the line, up to the body."""
+        following: list[tuple[Node, _Place]] = []
+        conditional = False
+        for index, child in enumerate(node.children):
+            if child.type == "file_redirect":
+                inner.redirects.append(self._redirect(child))
+            elif child.type == "pipeline":
+                pipeline = inner.pipeline or Pipeline()
+                if inner.pipeline is None:
+                    pipeline.stages = 1
+                    inner.pipeline = pipeline
+                # What stands before the first `|` is the command that reads the document.
+                self._pipe(child, place, pipeline, inner.stage + 1)
+            elif child.type in ("&&", "||"):
+                conditional = True
+            elif child.type in ("&", ";", "<<", "<<-", "heredoc_start", "heredoc_body", "heredoc_end"):
+                inner.in_background |= child.type == "&"
+            elif conditional:
+                block = self._inside(place, "branch")
+                following.append((child, _Place(block)))
+                conditional = False
+            elif node.field_name_for_child(index) == "argument":
+                inner.extra_words.append(self._text(child))
+                following.append((child, _Place(place.block)))
+        return following
+
+    def _on_heredoc_redirect(self, node: Node, place: _Place) -> None:
+        """Visit what runs while the document is made: ``$( … )`` in its body."""
+        for child in reversed(node.children):
+            if child.type == "heredoc_body":
+                self.stack.append((child, _Place(place.block)))
+
+    def _redirect(self, node: Node) -> Redirect:
+        body: MappedText | None = None
+        target: MappedText | None = None
+        operator = ""
+        expands = True
+        for child in node.children:
+            if child.type == "heredoc_body":
+                body = self._text(child)
+            elif child.type == "heredoc_start":
+                expands = not set(self._plain(child)) & set("'\"\\")
+            elif child.type in ("file_descriptor", "heredoc_end"):
+                continue
+            elif not child.is_named and not operator:
+                operator = child.type
+            elif node.type != "heredoc_redirect" and target is None:
+                target = self._text(child)
+        if node.type == "herestring_redirect":
+            return Redirect("<<<", body=target)
+        return Redirect(operator, target, body, expands)
+
+    # Commands and assignments
+
+    def _on_command(self, node: Node, place: _Place) -> None:
+        words: list[MappedText] = []
+        redirects = list(place.redirects)
+        for child in node.children:
+            if child.type in _REDIRECTIONS:
+                redirects.append(self._redirect(child))
+            elif child.type not in ("variable_assignment", "comment") and child.end_byte > child.start_byte:
+                words.append(self._text(child))
+        words.extend(place.extra_words)
+        pipeline = place.pipeline or Pipeline()
+        command = ShellCommand(
+            words,
+            self._text(node),
+            node.start_byte,
+            place.block,
+            pipeline,
+            place.stage,
+            place.in_background,
+            redirects,
+        )
+        if words:
+            pipeline.commands.append(command)
+            self.result.commands.append(command)
+            self._note_readers(command)
+        inner = _Place(place.block)
+        for child in reversed(node.children):
+            # An assignment in front of a command holds for that command alone; only what it runs matters.
+            self.stack.extend(
+                (part, inner) for part in (child.children if child.type == "variable_assignment" else [child])
+            )
+
+    def _note_readers(self, command: ShellCommand) -> None:
+        """Note the variables that a builtin fills with what the file does not tell."""
+        program = command.words[0].text
+        if program == "set" and len(command.words) > 1 and command.words[1].text == "--":
+            self.result.assignments.append(
+                Assignment("@", command.position, command.block, "array", tuple(command.words[2:]))
+            )
+        if program not in _READERS:
+            return
+        words = [word.text for word in command.words[1:]]
+        if program == "printf":
+            words = words[1:2] if words[:1] == ["-v"] else []
+        for word in words:
+            if _NAME.fullmatch(word):
+                self.result.assignments.append(Assignment(word, command.position, command.block, "unknown"))
+
+    def _on_declaration_command(self, node: Node, place: _Place) -> None:
+        for child in reversed(node.children):
+            self.stack.append((child, _Place(place.block)))
+
+    def _on_variable_assignment(self, node: Node, place: _Place) -> None:
+        name: str | None = None
+        appends = False
+        value: Node | None = None
+        element = False
+        for child in node.children:
+            if name is None:
+                element = child.type == "subscript"
+                found = _NAME.match(self._plain(child))
+                name = found[0] if found else ""
+            elif child.type in ("=", "+="):
+                appends = child.type == "+="
+            else:
+                value = child
+        if name and (element or value is None or value.type != "array"):
+            text = () if value is None else (self._text(value),)
+            kind = "unknown" if element else "scalar"
+            self._assign(name, node, place, kind, text, appends and not element)
+        elif name and value is not None:
+            elements = tuple(
+                self._text(child) for child in value.children if child.is_named and child.type != "comment"
+            )
+            self._assign(name, node, place, "array", elements, appends)
+        if value is not None:
+            self.stack.append((value, _Place(place.block)))
+
+    def _assign(
+        self, name: str, node: Node, place: _Place, kind: str, source: tuple[MappedText, ...], appends: bool
+    ) -> None:
+        self.result.assignments.append(Assignment(name, node.end_byte, place.block, kind, source, appends))

@@ -1,0 +1,142 @@
+"""Which values a shell variable can have where it is used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from wbsignal_lint.launch.shell import Assignment, Block, Chain, ShellText
+
+__all__ = ["Choices", "Environment", "Reached"]
+
+_MAX_ALTERNATIVES = 16
+
+Reached = tuple[Assignment, ...]
+"""The assignments that make up one possible value: one that sets it and those that append to it. Empty: not set in the
+file, so whatever the caller's environment holds."""
+
+
+class Environment:
+    """The assignments of one piece of shell, and the piece it is embedded in."""
+
+    def __init__(
+        self, shell: ShellText, outer: Environment | None = None, position: int = 0, block: Block | None = None
+    ):
+        self.shell = shell
+        self.outer = outer
+        self.position = position
+        """Where this piece stands in the outer one."""
+        self.block = block
+        self._assignments: dict[str, list[Assignment]] = defaultdict(list)
+        for assignment in shell.assignments:
+            self._assignments[assignment.name].append(assignment)
+
+    def assigns(self, name: str) -> bool:
+        """Whether the file gives this variable a value anywhere."""
+        return name in self._assignments or (self.outer is not None and self.outer.assigns(name))
+
+    def lookup(self, name: str, position: int, block: Block) -> tuple[Environment, list[Reached]]:
+        """Return what ``name`` can be worth at ``position`` in ``block``, and where these values are to be read.
+
+        An empty list: too many possibilities to tell.
+        """
+        found = self._assignments.get(name, [])
+        if not found:
+            if self.outer is None or self.block is None or name == "@":
+                return self, [()]
+            return self.outer.lookup(name, self.position, self.block)
+        if name == "@" and block.function is not None:
+            found = [one for one in found if one.block.function is block.function]
+        values: list[Reached] = [()]
+        chains: dict[Chain, dict[Block, Reached]] = defaultdict(dict)
+        for assignment in found:
+            if assignment.position > position:
+                if _comes_round(assignment, block):
+                    values.append((assignment,)) if not assignment.appends else values.clear()
+                if not values:
+                    return self, []
+                continue
+            if assignment.block.encloses(block):
+                values = [(*value, assignment) for value in values] if assignment.appends else [(assignment,)]
+                chains.clear()
+                continue
+            if assignment.appends:
+                values += [(*value, assignment) for value in values]
+            else:
+                values.append((assignment,))
+                values = self._without_untaken(values, assignment, chains, block)
+            if assignment.appends and any(
+                one.kind == "loop" and one.encloses(block) is False for one in assignment.block.around()
+            ):
+                return self, []  # a loop can append any number of times
+            if len(values) > _MAX_ALTERNATIVES:
+                return self, []
+        return self, values
+
+    @staticmethod
+    def _without_untaken(
+        values: list[Reached], assignment: Assignment, chains: dict[Chain, dict[Block, Reached]], block: Block
+    ) -> list[Reached]:
+        """Drop what every branch of an exhaustive ``if``/``case`` has overwritten."""
+        branch = assignment.block
+        chain = branch.chain
+        if chain is None or branch.parent is None or not branch.parent.encloses(block):
+            return values
+        chains[chain][branch] = (assignment,)
+        if chain.is_exhaustive and len(chains[chain]) == chain.branches:
+            return list(chains[chain].values())
+        return values
+
+
+def _comes_round(assignment: Assignment, block: Block) -> bool:
+    """Whether an assignment further down can have run before: in the same loop, or before the function was called."""
+    function = block.function
+    if function is not None and assignment.block.function is not function:
+        return True
+    return any(one.kind == "loop" and one.encloses(assignment.block) for one in block.around())
+
+
+class Choices:
+    """Goes through the ways in which variables with several possible values can turn out.
+
+    ::
+
+        choices = Choices()
+        while choices.start():
+            ...  # evaluate; every pick() decides between alternatives, the same key always in the same way
+    """
+
+    LIMIT = 32
+
+    def __init__(self) -> None:
+        self.rounds = 0
+        self.is_exhausted = False
+        self._path: list[tuple[object, int, int]] = []
+        self._picked: dict[object, int] = {}
+
+    def start(self) -> bool:
+        """Begin the next round; false when all were made, or so many that it is not worth going on."""
+        if self.rounds:
+            del self._path[len(self._picked) :]
+            while self._path and self._path[-1][1] + 1 >= self._path[-1][2]:
+                self._path.pop()
+            if not self._path:
+                self.is_exhausted = True
+                return False
+            key, index, count = self._path[-1]
+            self._path[-1] = (key, index + 1, count)
+        if self.rounds >= self.LIMIT:
+            return False
+        self.rounds += 1
+        self._picked = {}
+        return True
+
+    def pick(self, key: object, count: int) -> int:
+        """Return which of ``count`` alternatives holds in this round."""
+        if count == 1:
+            return 0
+        if key not in self._picked:
+            place = len(self._picked)
+            if place == len(self._path):
+                self._path.append((key, 0, count))
+            self._picked[key] = self._path[place][1]
+        return self._picked[key]
