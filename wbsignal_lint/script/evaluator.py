@@ -209,6 +209,8 @@ class Evaluator:
             return member
         if isinstance(base, Class):
             return self.member(base, name, state)
+        if isinstance(base, Items) and base.keys is not None and name in ("items", "keys", "values"):
+            return Partial(External(f"builtins.dict.{name}"), (base,), ())
         if isinstance(base, Const) and name == "value" and isinstance(base.value, signal.Signals):
             return Const(int(base.value))
         return UNKNOWN

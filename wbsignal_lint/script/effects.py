@@ -1,0 +1,581 @@
+"""What calls into other modules do to a run, to signals and to the process; and the facts collected on the way.
+
+Sources for each effect: W&B's client as measured (0.10.33 to 0.31.0), and the Python documentation of ``signal``,
+``os`` and ``sys``.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from wbsignal_lint.script.evaluator import Evaluated, external, last_identifier
+from wbsignal_lint.script.facts import (
+    Context,
+    Disposition,
+    Exit,
+    Finish,
+    Handler,
+    Init,
+    Mark,
+    Registration,
+    Script,
+    SignalUse,
+)
+from wbsignal_lint.script.interpreter import CallArguments, Interpreter
+from wbsignal_lint.script.state import Completion, Ending, RunState, State, Training
+from wbsignal_lint.script.values import (
+    NONE,
+    UNKNOWN,
+    BoundMethod,
+    Const,
+    External,
+    Function,
+    Instance,
+    Items,
+    Partial,
+    Result,
+    Run,
+    SignalNumber,
+    Value,
+    join,
+)
+from wbsignal_lint.script.vocabulary import (
+    ends_process,
+    is_blocking_training,
+    is_run_name,
+    is_training_step,
+    sets_flag,
+)
+
+__all__ = ["Collector"]
+
+_DISPOSITIONS = -1
+"""Number of the heap object that holds what each signal is bound to."""
+
+_DEFAULTS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
+_PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
+
+# Runners that call the function they are given, in place.
+_CALLS_ITS_ARGUMENT = frozenset(
+    {"absl.app.run", "tensorflow.app.run", "tensorflow.compat.v1.app.run", "fire.Fire", "typer.run", "tyro.cli"}
+)
+_THREADS = frozenset({"threading.Thread", "threading.Timer"})
+_WORKERS = frozenset(
+    {
+        "multiprocessing.Process",
+        "multiprocessing.Pool",
+        "multiprocessing.context.Process",
+        "torch.multiprocessing.Process",
+        "torch.multiprocessing.Pool",
+        "concurrent.futures.ProcessPoolExecutor",
+        "torch.utils.data.DataLoader",
+    }
+)
+
+Effect = Callable[["Collector", ast.Call, CallArguments, State], Evaluated]
+
+
+class Collector(Interpreter):
+    """Interprets a script and collects its facts into a `Script`."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self.script = script
+        self.context = Context.MAIN
+        self.handler: Handler | None = None
+        self.live_heap: dict[tuple[int, str], Value] | None = None
+        """What is known of every variable while training goes on: when the signal comes."""
+        self.started: list[tuple[Value, Context]] = []
+        """Functions handed to threads and workers."""
+        self.instances: dict[int, Instance] = {}
+        self._registrations: dict[int, Registration] = {}
+        self._handlers: dict[tuple[int, int], Handler] = {}
+        self._written: list[tuple[Value, ast.expr]] = []
+        self._seen: set[tuple[int, object]] = set()
+        self._sites = itertools.count(1)
+
+    # -- hooks of the interpreter ---------------------------------------------------------------------------------
+
+    @property
+    def in_handler(self) -> bool:
+        """Whether a signal handler is being run."""
+        return self.handler is not None
+
+    @contextmanager
+    def writing(self, value: Value, written: ast.expr | None) -> Iterator[None]:
+        """Remember which element of a display the loop is at."""
+        if written is None:
+            yield
+            return
+        self._written.append((value, written))
+        try:
+            yield
+        finally:
+            self._written.pop()
+
+    def note_write(self, name: str, state: State, *, outside: bool) -> None:
+        """Keep what a handler sets: other code may read it."""
+        if self.in_handler:
+            state.effects |= {f"?{name}" if outside else name}
+
+    def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
+        """Keep an exit, once for each kind of state it is reached in."""
+        key = (id(node), self.handler, completion, state.run, state.recorded, state.marked, self._signum(state))
+        if key in self._seen:
+            return
+        self._seen.add(key)  # type: ignore[arg-type]
+        name, number = self._signal_in_reach(state)
+        found = Exit(node, completion, replace(state), self.frame.function, name, number, self.trail)
+        (self.handler.exits if self.handler is not None else self.script.exits).append(found)
+
+    def note_with(self, node: ast.With | ast.AsyncWith, item: ast.withitem, value: Value, state: State) -> None:
+        """Note which runs are entered as context managers."""
+        if isinstance(value, Run):
+            for init in self.script.inits:
+                if init.node is item.context_expr or not isinstance(item.context_expr, ast.Call):
+                    init.managed = True
+
+    def _instantiate(self, cls, arguments, state):  # type: ignore[no-untyped-def]
+        results = super()._instantiate(cls, arguments, state)
+        for _, value in results:
+            self.instances[id(cls.node)] = value
+        return results
+
+    # -- calls ----------------------------------------------------------------------------------------------------
+
+    def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        """Say what a call of something that is not defined in this file does."""
+        path = callee.path if isinstance(callee, External) else ""
+        effect = _EFFECTS.get(path)
+        if effect is not None:
+            return effect(self, node, arguments, state)
+        if path == "sys.exit":
+            early = isinstance(callee, External) and callee.early
+            return self.leave(node, arguments.get(0), state, "sys.exit", seen=state.hooked and not early)
+        if path in _CALLS_ITS_ARGUMENT and arguments.positional:
+            return self.call_value(arguments.positional[0], node, CallArguments(starred=True), state)
+        if path in _THREADS or path in _WORKERS:
+            self._start(arguments, Context.THREAD if path in _THREADS else Context.WORKER)
+        return self._call_by_name(callee, path, node, arguments, state)
+
+    def _call_by_name(
+        self, callee: Value, path: str, node: ast.Call, arguments: CallArguments, state: State
+    ) -> Evaluated:
+        """Recognise a method by its name where its object can't be known."""
+        method = last_identifier(node.func)
+        base = last_identifier(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        if method == "mark_preempting":
+            return self.mark(node, arguments, state)
+        if method == "add_signal_handler" and isinstance(node.func, ast.Attribute):
+            return _add_signal_handler(self, node, arguments, state)
+        if method in ("finish", "join") and is_run_name(base) and method == "finish":
+            return self.finish(node, arguments, state)
+        if method == "submit" and isinstance(node.func, ast.Attribute) and arguments.positional:
+            self.started.append((arguments.positional[0], Context.THREAD))
+        if method in ("run_until_complete", "create_task", "ensure_future", "gather") and arguments.positional:
+            return [(state, arguments.positional[0])]
+        if self._is_training(path, base, method, arguments):
+            blocking = not is_training_step(base, method) and method != "log"
+            self.train(node, state, blocking=blocking)
+        if self.in_handler:
+            self._note_unknown_call(callee, path, base, method, arguments, state)
+        return [(state, Result(path, id(node)) if path else UNKNOWN)]
+
+    def _is_training(self, path: str, base: str, method: str, arguments: CallArguments) -> bool:
+        configured = self.script.settings.training_calls
+        if path in configured or method in configured:
+            return True
+        if path and path.split(".")[0] in ("sklearn", "xgboost"):
+            return False
+        has_arguments = arguments.starred or any(True for _ in arguments)
+        if method == "log" and is_run_name(base):
+            first = arguments.get(0)
+            return not (isinstance(first, Const) and isinstance(first.value, (str, int)))
+        return is_training_step(base, method) or is_blocking_training(base, method, has_arguments)
+
+    def _note_unknown_call(
+        self, callee: Value, path: str, base: str, method: str, arguments: CallArguments, state: State
+    ) -> None:
+        previous = isinstance(callee, Result) and callee.path in _PREVIOUS
+        takes_signal = any(isinstance(value, SignalNumber) for value in arguments) and not path.startswith(
+            ("builtins.", "logging.", "signal.", "os.", "time.")
+        )
+        logs = base.lower().endswith(("logger", "logging", "log", "console")) or path.startswith("logging.")
+        if previous or (takes_signal and not logs) or (ends_process(method) and not logs):
+            state.effects |= {f"?{method}()"}
+        elif base and sets_flag(method):
+            self.note_write(base, state, outside=False)
+
+    def _start(self, arguments: CallArguments, context: Context) -> None:
+        words = ("target", "function", "initializer", "worker_init_fn")
+        for name, value in arguments.keywords:
+            if name in words:
+                self.started.append((value, context))
+        if context is Context.THREAD and len(arguments.positional) > 1:
+            self.started.append((arguments.positional[1], context))
+
+    # -- what the effects do --------------------------------------------------------------------------------------
+
+    def leave(self, node: ast.Call, code: Value | None, state: State, how: str, *, seen: bool) -> Evaluated:
+        """End the process by ``SystemExit``."""
+        completion = Completion(Ending.EXIT, node, code or NONE, seen, how, "builtins.SystemExit")
+        self.note_exit(node, completion, state)
+        self.escapes.append((state, completion))
+        return []
+
+    def die(self, node: ast.Call, code: Value | None, state: State, how: str) -> Evaluated:
+        """End the process at once, past every hook."""
+        completion = Completion(Ending.DEAD, node, code, how=how)
+        self.note_exit(node, completion, state)
+        self.escapes.append((state, completion))
+        return []
+
+    def mark(self, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        """Mark the active run as preempting; without one the client raises."""
+        if state.run in (RunState.FINISHED, RunState.NONE) and self.in_handler:
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.AttributeError")))
+            return []
+        if not self.in_handler:
+            in_loop = bool(self.loops)
+            self.script.marks.append(Mark(node, replace(state), self.context, self.trail, in_loop))
+        state.marked = True
+        return [(state, NONE)]
+
+    def finish(self, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        """End the run with the exit code given, or with 0."""
+        code = arguments.get(0, "exit_code")
+        if arguments.starred and code is None:
+            code = UNKNOWN
+        argument = next((word.value for word in node.keywords if word.arg == "exit_code"), None)
+        if argument is None and node.args:
+            argument = node.args[0]
+        if self.handler is not None:
+            name, number = self._signal_in_reach(state)
+            key = (id(node), self.handler, number, state.run, code)
+            if key not in self._seen:
+                self._seen.add(key)  # type: ignore[arg-type]
+                self.handler.finishes.append(
+                    Finish(node, code, argument, replace(state), self.frame.function, name, number, self.trail)
+                )
+        if state.run is not RunState.FINISHED:
+            state.recorded = Const(0) if code is None or code == NONE else code
+            state.run = RunState.FINISHED
+        return [(state, NONE)]
+
+    def train(self, node: ast.Call, state: State, *, blocking: bool) -> None:
+        """Take note of a step of training, or of a call that trains to its end."""
+        if self.in_handler:
+            return
+        place: ast.AST | None = node if blocking and not self.loops else (self.loops[0] if self.loops else None)
+        if place is None:
+            return
+        heap = self.live_heap
+        if heap is None:
+            self.live_heap = dict(state.heap)
+        elif heap is not state.heap:
+            self.live_heap = {name: join(heap.get(name), value) for name, value in state.heap.items()} | {
+                name: value for name, value in heap.items() if name not in state.heap
+            }
+        if state.trained is None:
+            state.trained = Training(place, self.trail)
+
+    # -- registrations --------------------------------------------------------------------------------------------
+
+    def register(
+        self, node: ast.Call, api: str, target: Value, bound: Value, state: State, argument: ast.expr
+    ) -> None:
+        """Take note of a call that binds a signal."""
+        number = self._number(target)
+        if number is None:
+            return
+        disposition = self._disposition(bound)
+        state.heap[(_DISPOSITIONS, str(number))] = bound
+        if self.in_handler:
+            return
+        found = self._registrations.get(id(node))
+        if found is None:
+            found = Registration(node, api, disposition, None, self.context, self.trail)
+            statement = self.frame.statement
+            found.result_used = not (isinstance(statement, ast.Expr) and statement.value is node)
+            self._registrations[id(node)] = found
+            self.script.registrations.append(found)
+        if disposition is Disposition.HANDLER:
+            found.handler = self._handler_for(bound)
+            if found not in found.handler.registrations:
+                found.handler.registrations.append(found)
+        use = self._use(number, target, argument)
+        if use not in found.uses:
+            found.uses.append(use)
+        if found.late is None and state.trained is not None and number not in state.registered:
+            found.late = state.trained
+            found.trail = self.trail
+        if disposition in (Disposition.HANDLER, Disposition.UNKNOWN, Disposition.IGNORE):
+            state.registered |= {number}
+        else:
+            state.registered -= {number}
+
+    @staticmethod
+    def _number(target: Value) -> int | None:
+        if isinstance(target, Const) and isinstance(target.value, int) and not isinstance(target.value, bool):
+            number = int(target.value)
+            return number if number in {int(known) for known in signal.Signals} else None
+        return None
+
+    @staticmethod
+    def _disposition(bound: Value) -> Disposition:
+        if _function_of(bound) is not None:
+            return Disposition.HANDLER
+        if isinstance(bound, External):
+            if bound.path == "signal.SIG_IGN":
+                return Disposition.IGNORE
+            if bound.path in _DEFAULTS:
+                return Disposition.DEFAULT
+        if isinstance(bound, Result) and bound.path in _PREVIOUS:
+            return Disposition.RESTORE
+        return Disposition.UNKNOWN
+
+    def _handler_for(self, bound: Value) -> Handler:
+        function = _function_of(bound)
+        assert function is not None
+        receiver = bound.receiver.ident if isinstance(bound, BoundMethod) and isinstance(bound.receiver, Instance) else 0
+        key = (id(function.node), receiver)
+        known = self._handlers.get(key)
+        if known is None:
+            known = Handler(function.name, function, bound)
+            self._handlers[key] = known
+            self.script.handlers.append(known)
+        return known
+
+    def _use(self, number: int, target: Value, argument: ast.expr) -> SignalUse:
+        name = signal.Signals(number).name
+        literal = isinstance(argument, ast.Constant) or (
+            isinstance(argument, ast.Attribute) and argument.attr == name
+        )
+        if not literal:
+            for value, written in reversed(self._written):
+                if value == target or (isinstance(value, Items) and target in value.values):
+                    return SignalUse(number, name, written, element=True)
+        return SignalUse(number, name, argument)
+
+    # -- signal numbers -------------------------------------------------------------------------------------------
+
+    def _signum(self, state: State) -> int | None:
+        return self._signal_in_reach(state)[1]
+
+    def _signal_in_reach(self, state: State) -> tuple[str | None, int | None]:
+        """Return a name that holds the handler's signal number where the execution stands, and the number."""
+        if self.handler is None:
+            return None, None
+        for frame in reversed(self.frame.frames):
+            for (number, name), value in state.heap.items():
+                if number == frame and isinstance(value, SignalNumber) and isinstance(value.value, int):
+                    return name, int(value.value)
+        return None, self.signal_number
+
+    signal_number: int | None = None
+    """The signal that the handler being run was called for."""
+
+
+def _function_of(bound: Value) -> Function | None:
+    if isinstance(bound, Function):
+        return bound
+    if isinstance(bound, BoundMethod):
+        return bound.function
+    if isinstance(bound, Partial):
+        return _function_of(bound.callee)
+    return None
+
+
+# -- the table of effects: canonical name → what a call does ----------------------------------------------------------
+
+
+def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    if not any(init.node is node for init in collector.script.inits):
+        collector.script.inits.append(Init(node, collector.context, collector.trail, managed=False))
+    state.run, state.recorded, state.marked, state.hooked = RunState.ACTIVE, None, False, True
+    state.init_guards = state.guards
+    return [(state, Run())]
+
+
+def _setup(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    state.hooked = True
+    return [(state, Result("wandb.setup", id(node)))]
+
+
+def _log(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    collector.train(node, state, blocking=False)
+    return [(state, NONE)]
+
+
+def _agent(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    function = arguments.get(1, "function")
+    collector.train(node, state, blocking=True)
+    if function is not None:
+        # The function runs in a thread of this process; its own exits end that thread only.
+        collector.started.append((function, Context.THREAD))
+    return [(state, NONE)]
+
+
+def _mark(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return collector.mark(node, arguments, state)
+
+
+def _finish(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return collector.finish(node, arguments, state)
+
+
+def _builtin_exit(name: str) -> Effect:
+    def effect(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        return collector.leave(node, arguments.get(0, "code"), state, name, seen=False)
+
+    return effect
+
+
+def _os_exit(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return collector.die(node, arguments.get(0, "status") or UNKNOWN, state, "os._exit")
+
+
+def _os_abort(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return collector.die(node, Const(128 + int(signal.SIGABRT)), state, "os.abort")
+
+
+def _kill(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    pid, number = arguments.get(0), arguments.get(1)
+    if isinstance(pid, Result) and pid.path == "os.getpid":
+        return _deliver(collector, node, number, state)
+    state.effects |= {"?kill()"} if collector.in_handler else set()
+    return [(state, NONE)]
+
+
+def _raise_signal(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return _deliver(collector, node, arguments.get(0), state)
+
+
+def _deliver(collector: Collector, node: ast.Call, target: Value | None, state: State) -> Evaluated:
+    """Send a signal to the process itself."""
+    number = collector._number(target) if target is not None else None
+    if number is None:
+        state.effects |= {"?kill()"} if collector.in_handler else set()
+        return [(state, NONE)]
+    bound = state.heap.get((_DISPOSITIONS, str(number)))
+    is_default = bound is None or (isinstance(bound, External) and bound.path in _DEFAULTS)
+    if number == signal.SIGKILL or (is_default and number != signal.SIGINT):
+        return collector.die(node, Const(128 + number), state, "SIGKILL" if number == signal.SIGKILL else "re-kill")
+    if number == signal.SIGINT and is_default:
+        collector.escapes.append(
+            (state, Completion(Ending.RAISE, node, how="raise", exception="builtins.KeyboardInterrupt"))
+        )
+        return []
+    state.effects |= {"?kill()"} if collector.in_handler else set()
+    return [(state, NONE)]
+
+
+def _signal(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    target, bound = arguments.get(0, "signalnum"), arguments.get(1, "handler")
+    previous = Result("signal.signal", id(node))
+    if target is not None and bound is not None and node.args:
+        collector.register(node, "signal.signal", target, bound, state, node.args[0])
+    return [(state, previous)]
+
+
+def _add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    if len(arguments.positional) < 2:
+        return [(state, NONE)]
+    target, callback, *rest = arguments.positional
+    number = collector._number(target)
+    passed = tuple(
+        SignalNumber(value.value) if isinstance(value, Const) and value.value == number else value for value in rest
+    )
+    bound = Partial(callback, passed, ()) if _function_of(callback) is not None else callback
+    collector.register(node, "add_signal_handler", target, bound, state, node.args[0])
+    return [(state, NONE)]
+
+
+def _partial(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    if not arguments.positional or arguments.starred:
+        return [(state, UNKNOWN)]
+    return [(state, Partial(arguments.positional[0], arguments.positional[1:], arguments.keywords))]
+
+
+def _getattr(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    base, name = arguments.get(0), arguments.get(1)
+    if base is None or not isinstance(name, Const) or not isinstance(name.value, str):
+        return [(state, UNKNOWN)]
+    return [(state, collector.attribute(base, name.value, state))]
+
+
+def _same(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    """Return the argument: ``int(signum)``, ``tuple(SIGNALS)``, ``asyncio.run(main())``."""
+    value = arguments.get(0)
+    return [(state, value if value is not None else UNKNOWN)]
+
+
+def _signals(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    number = collector._number(arguments.get(0) or UNKNOWN)
+    return [(state, UNKNOWN if number is None else external(f"signal.{signal.Signals(number).name}"))]
+
+
+def _getsignal(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return [(state, Result("signal.getsignal", id(node)))]
+
+
+def _getpid(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return [(state, Result("os.getpid", 0))]
+
+
+def _dict_part(part: str) -> Effect:
+    def effect(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        items = arguments.get(0)
+        assert isinstance(items, Items)
+        assert items.keys is not None
+        if part == "items":
+            pairs = tuple(Items(pair) for pair in zip(items.keys, items.values, strict=True))
+            return [(state, Items(pairs))]
+        return [(state, Items(items.keys if part == "keys" else items.values))]
+
+    return effect
+
+
+_EFFECTS: dict[str, Effect] = {
+    "wandb.init": _init,
+    "wandb.setup": _setup,
+    "wandb.agent": _agent,
+    "wandb.log": _log,
+    "wandb.Run.log": _log,
+    "wandb.mark_preempting": _mark,
+    "wandb.Run.mark_preempting": _mark,
+    "wandb.run.mark_preempting": _mark,
+    "wandb.finish": _finish,
+    "wandb.join": _finish,
+    "wandb.teardown": _finish,
+    "wandb.Run.finish": _finish,
+    "wandb.Run.join": _finish,
+    "wandb.run.finish": _finish,
+    "builtins.exit": _builtin_exit("exit"),
+    "builtins.quit": _builtin_exit("quit"),
+    "os._exit": _os_exit,
+    "os.abort": _os_abort,
+    "os.kill": _kill,
+    "signal.raise_signal": _raise_signal,
+    "signal.signal": _signal,
+    "signal.getsignal": _getsignal,
+    "signal.Signals": _signals,
+    "os.getpid": _getpid,
+    "functools.partial": _partial,
+    "builtins.getattr": _getattr,
+    "builtins.int": _same,
+    "builtins.tuple": _same,
+    "builtins.list": _same,
+    "builtins.set": _same,
+    "builtins.frozenset": _same,
+    "builtins.sorted": _same,
+    "asyncio.run": _same,
+    "builtins.dict.items": _dict_part("items"),
+    "builtins.dict.keys": _dict_part("keys"),
+    "builtins.dict.values": _dict_part("values"),
+}

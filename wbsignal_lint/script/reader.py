@@ -1,0 +1,194 @@
+"""Reads a Python script into its facts."""
+
+from __future__ import annotations
+
+import ast
+
+from wbsignal_lint.diagnostics import LineIndex
+from wbsignal_lint.script.effects import Collector
+from wbsignal_lint.script.evaluator import last_identifier
+from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
+from wbsignal_lint.script.interpreter import Budget, CallArguments
+from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
+from wbsignal_lint.script.values import UNKNOWN, Class, Const, Function, Partial, SignalNumber, Value, join
+
+__all__ = ["parse", "read_script"]
+
+_Heap = dict[tuple[int, str], Value]
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a module.
+
+    Raises:
+        UnreadableSource: with the place of the syntax error.
+    """
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise UnreadableSource(f"syntax error: {error.msg}", error.lineno, error.offset) from error
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise UnreadableSource(f"cannot be parsed: {error or type(error).__name__}") from error
+
+
+def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Module | None = None) -> Script:
+    """Read the facts of a script.
+
+    Args:
+        text: the decoded source, without byte order mark.
+        settings: which signals announce a preemption, which calls train.
+        tree: the syntax tree of ``text``, if the caller has it already.
+
+    Raises:
+        UnreadableSource: if the text is no valid Python.
+    """
+    if tree is None:
+        tree = parse(text)
+    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    script = Script(text, tree, settings or ScriptSettings(), LineIndex(text), parents)
+    collector = Collector(script)
+    heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=_module_names()))
+    heap = _follow_threads(collector, heap)
+    heap = _follow_uncalled(collector, tree, heap)
+    ordinary = frozenset(collector.executed)
+    reached: set[int] = set()
+    for handler in script.handlers:
+        _follow_handler(collector, handler, {**heap, **(collector.live_heap or {})})
+        reached |= handler.reached
+    script.handler_functions = frozenset(reached)
+    script.shared_functions = frozenset(reached & ordinary)
+    return script
+
+
+def _module_names() -> _Heap:
+    return {(0, "__name__"): Const("__main__")}
+
+
+def _follow(collector: Collector, run: object, state: State) -> _Heap:
+    """Follow one entry into the program and return what is known of every variable afterwards."""
+    assert callable(run)
+    collector.escapes = []
+    start = dict(state.heap)
+    try:
+        paths: list[Path] = [*run(state), *collector.escapes]
+    except Budget:
+        return start
+    finally:
+        collector.escapes = []
+    ends = [after.heap for after in merge([after for after, _ in paths])]
+    if not ends:
+        return start
+    heap = ends[0]
+    for other in ends[1:]:
+        heap = {name: join(heap.get(name), other.get(name)) for name in {**heap, **other}}
+    return heap
+
+
+def _follow_threads(collector: Collector, heap: _Heap) -> _Heap:
+    """Follow the functions that were handed to threads and workers."""
+    done: set[int] = set()
+    while collector.started:
+        value, context = collector.started.pop(0)
+        function = value.callee if isinstance(value, Partial) else value
+        node = getattr(function, "node", None) or getattr(getattr(function, "function", None), "node", None)
+        if node is None or id(node) in done:
+            continue
+        done.add(id(node))
+        heap = _follow_call(collector, value, context, heap)
+    return heap
+
+
+def _follow_call(collector: Collector, value: Value, context: Context, heap: _Heap) -> _Heap:
+    collector.context = context
+    try:
+        state = State(heap=dict(heap), run=RunState.MAYBE)
+
+        def run(before: State) -> list[Path]:
+            found = collector.call_value(value, None, CallArguments(starred=True), before)
+            return [(after, NORMAL) for after, _ in found]
+
+        return _follow(collector, run, state)
+    finally:
+        collector.context = Context.MAIN
+
+
+def _follow_uncalled(collector: Collector, tree: ast.Module, heap: _Heap) -> _Heap:
+    """Follow the functions that nothing in the file calls: it may be a library, and they its entries."""
+    handlers = _names_of_handlers(tree)
+    called = {last_identifier(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    candidates = list(_functions(collector, tree, heap))
+    # Those that nobody calls first: they reach the others with real arguments.
+    candidates.sort(key=lambda item: item[0] in called)
+    for name, value in candidates:
+        node = value.node if isinstance(value, Function) else None
+        if node is None or id(node) in collector.executed or name in handlers or name == "__init__":
+            continue
+        if value.owner is not None if isinstance(value, Function) else False:
+            assert isinstance(value, Function)
+            heap = _follow_method(collector, value, heap)
+        else:
+            heap = _follow_call(collector, value, Context.LIBRARY, heap)
+        heap = _follow_threads(collector, heap)
+    return heap
+
+
+def _follow_method(collector: Collector, method: Function, heap: _Heap) -> _Heap:
+    owner = method.owner
+    assert owner is not None
+    if id(owner.node) not in collector.instances:
+        heap = _follow_call(collector, owner, Context.LIBRARY, heap)
+    instance = collector.instances.get(id(owner.node))
+    receiver: Value = instance if instance is not None else UNKNOWN
+    return _follow_call(collector, Partial(method, (receiver,), ()), Context.LIBRARY, heap)
+
+
+def _functions(collector: Collector, tree: ast.Module, heap: _Heap) -> list[tuple[str, Function]]:
+    """Return the functions of the module and the methods of its classes, in the order they are written."""
+    found: list[tuple[str, Function]] = []
+    for (number, name), value in heap.items():
+        if number != 0:
+            continue
+        if isinstance(value, Function):
+            found.append((name, value))
+        elif isinstance(value, Class):
+            found += [
+                (member, method)
+                for (owner, member), method in heap.items()
+                if owner == value.frames[-1] and isinstance(method, Function)
+            ]
+    return sorted(found, key=lambda item: item[1].node.lineno)
+
+
+def _names_of_handlers(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and last_identifier(node.func) in ("signal", "add_signal_handler"):
+            names |= {last_identifier(argument) for argument in node.args[1:2]}
+    return names - {""}
+
+
+def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None:
+    """Run a handler for each of its signals, as if the signal came while training goes on."""
+    collector.handler = handler
+    executed, collector.executed = collector.executed, set()
+    try:
+        for number in sorted(handler.numbers):
+            collector.signal_number = number
+            values = handler.value if isinstance(handler.value, Partial) else None
+            by_loop = any(registration.api == "add_signal_handler" for registration in handler.registrations)
+            passed: tuple[Value, ...] = () if by_loop and values is not None else (SignalNumber(number), UNKNOWN)
+            collector.escapes = []
+            state = State(heap=dict(heap), run=RunState.ACTIVE, hooked=True, init_guards=())
+            try:
+                found = collector.call_value(handler.value, None, CallArguments(passed), state)
+            except Budget:
+                handler.unknown_calls = True
+                return
+            handler.outcomes += [Outcome(number, NORMAL, after) for after, _ in found]
+            handler.outcomes += [Outcome(number, end, after) for after, end in collector.escapes]
+    finally:
+        collector.escapes = []
+        handler.reached = set(collector.executed)
+        collector.executed = executed
+        collector.handler = None
+        collector.signal_number = None

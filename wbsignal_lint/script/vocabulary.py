@@ -1,0 +1,65 @@
+"""The names by which training code is recognised where a call can't be followed."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ends_process", "is_blocking_training", "is_run_name", "is_training_step", "sets_flag"]
+
+_RUN = re.compile(r"(^|_)(run|wandb|wandb_run|experiment|wandb_logger|tracker|accelerator)$", re.IGNORECASE)
+_OPTIMIZER = re.compile(r"(^|_)(opt|optim|optimi[sz]er|scaler|grad_scaler)s?(_?\w{1,3})?$", re.IGNORECASE)
+_TRAINER = re.compile(r"(^|_)(\w*trainer|runner|learner|algo|algorithm|agent)$", re.IGNORECASE)
+_FITTED = re.compile(r"(^|_)(\w*trainer|model|learner|estimator|net|network|module)$", re.IGNORECASE)
+_LEARNING = re.compile(r"(^|_)(model|agent|algo|policy|learner)$", re.IGNORECASE)
+_TRAIN_FUNCTIONS = frozenset(
+    {
+        "train_one_epoch",
+        "train_epoch",
+        "train_one_step",
+        "train_step",
+        "training_step",
+        "train_batch",
+        "train_on_batch",
+        "optimizer_step",
+        "optimize_parameters",
+    }
+)
+_ENDS = re.compile(
+    r"exit|quit|abort|stop|shut_?down|terminat|kill|die|leave|requeue|preempt|raise|interrupt|cancel|previous|prev|old|original|default|chain",
+    re.IGNORECASE,
+)
+_FLAG_METHODS = frozenset({"set", "put", "put_nowait", "append", "add", "send", "release", "notify", "notify_all", "write", "touch"})
+
+
+def is_run_name(name: str) -> bool:
+    """Say whether an object of this name is plausibly a W&B run (or a logger that holds one)."""
+    return bool(_RUN.search(name))
+
+
+def is_training_step(base: str, method: str) -> bool:
+    """Say whether ``base.method()`` or a bare ``method()`` is one step of a training loop."""
+    if method == "step":
+        return bool(_OPTIMIZER.search(base))
+    return method in ("backward", "manual_backward") or method in _TRAIN_FUNCTIONS
+
+
+def is_blocking_training(base: str, method: str, has_arguments: bool) -> bool:
+    """Say whether ``base.method(…)`` is a call known to train to the end, such as ``trainer.fit(model)``."""
+    if method == "train":
+        # `model.train()` only switches a module's mode.
+        return bool(_TRAINER.search(base))
+    if method in ("fit", "fit_generator"):
+        return has_arguments and bool(_FITTED.search(base))
+    if method == "learn":
+        return has_arguments and bool(_LEARNING.search(base))
+    return method == "train_model" and bool(_TRAINER.search(base))
+
+
+def ends_process(name: str) -> bool:
+    """Say whether the name of a function that can't be followed leaves open that it ends the process."""
+    return bool(_ENDS.search(name))
+
+
+def sets_flag(method: str) -> bool:
+    """Say whether a method of this name changes its object: ``event.set()``, ``queue.put()``."""
+    return method in _FLAG_METHODS
