@@ -6,7 +6,7 @@ By hand, from the root of the repository, for files or folders (fixtures/README.
     python -m tests.truth.drill_fixture fixtures/handler-exits-zero
 
 prints one line a drill: ``ok`` or ``DIFFERENT``, what was recorded, the process status, and what the head says; files
-without a head are drilled with ``--signal SIGTERM`` (default) so that their record can be written down. The status is 1 where
+without a head are drilled with ``--signal`` (SIGTERM) so that their record can be written down. The status is 1 where
 something differs.
 
 Good to know when writing a head:

@@ -19,19 +19,20 @@ what it says is what a server would have been told; tests/truth/test_contract.py
 """
 
 
-def client_environment(caller: Mapping[str, str], directory: Path, server: str) -> dict[str, str]:
+def client_environment(caller: Mapping[str, str], directory: Path, server: str, mode: str) -> dict[str, str]:
     """Return the environment for a drilled command.
 
     Args:
-        caller: the environment to start from. All its ``WANDB_*`` variables are dropped: they are the user's settings and
-            key, and ``WANDB_SERVICE`` would make the command a guest of a client that is not its own.
+        caller: the environment to start from. All its ``WANDB_*`` variables are dropped: they are the user's settings
+            and key, and ``WANDB_SERVICE`` would make the command a guest of a client that is not its own.
         directory: where the client may write; it exists.
-        server: the address of a server on this machine, for scripts that insist on being online.
+        server: the address of a server on this machine, for agents and for scripts that insist on being online.
+        mode: ``offline`` or ``online``.
     """
     environment = {name: value for name, value in caller.items() if not name.startswith(("WANDB_", "_WANDB_"))}
     (directory / "netrc").touch(mode=0o600)
     return environment | {
-        "WANDB_MODE": "offline",
+        "WANDB_MODE": mode,
         "WANDB_BASE_URL": server,
         "WANDB_API_KEY": DUMMY_API_KEY,
         "WANDB_ERROR_REPORTING": "false",

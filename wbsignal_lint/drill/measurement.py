@@ -35,8 +35,11 @@ UNFLUSHED_AFTER = 3.0
 OUTPUT_KEPT = 16 * 1024
 """Bytes of the command's last output that are kept."""
 
-CLIENT_PROCESSES = {"wandb-core", "wandb-symon", "gpu_stats", "wandb-xpu"}
-"""The client's own helpers (as the kernel names them), which outlive a command for a moment and are not its children."""
+WRITER = "wandb-core"
+"""The client's process that writes the transaction logs."""
+
+CLIENT_PROCESSES = {WRITER, "wandb-symon", "gpu_stats", "wandb-xpu"}
+"""The client's own helpers, as the kernel names them: they outlive a command for a moment and are not its children."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def drill(
     server: str,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    mode: str = "offline",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Measurement:
     """Run a command under the wandb client, offline, and measure what becomes of it and of its runs.
@@ -140,6 +144,7 @@ def drill(
         server: address of the loopback server (`wbsignal_lint.drill.loopback`).
         cwd: where it runs; default here.
         environment: what to use in place of this process's own.
+        mode: the client's mode; ``online`` talks to ``server``.
         progress: told in a few words what is being waited for.
 
     Raises:
@@ -154,7 +159,7 @@ def drill(
         ProcessTree() as tree,
     ):
         return _Drill(tree, plan, Path(folder), progress).run(
-            command, cwd, client_environment(caller, Path(folder), server)
+            command, cwd, client_environment(caller, Path(folder), server, mode)
         )
 
 
@@ -258,7 +263,7 @@ class _Drill:
                 self.logs.setdefault(path, TransactionLog(path))
         if not self.logs:
             for process in self.tree.alive():
-                if process.name == "wandb-core":
+                if process.name == WRITER:
                     for path in open_files(process.pid):
                         if path.suffix == ".wandb":
                             self.logs.setdefault(path, TransactionLog(path))
@@ -309,7 +314,7 @@ class _Drill:
     def wait_for_client(self) -> None:
         """Let wandb-core write what it was told; it ends by itself when its client is gone."""
         deadline = time.monotonic() + CLIENT_TIMEOUT
-        while self.tree.alive() and time.monotonic() < deadline:
+        while any(one.name == WRITER for one in self.tree.alive()) and time.monotonic() < deadline:
             self.look()
         self.find_logs()
         self.read_logs()

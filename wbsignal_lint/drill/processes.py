@@ -180,7 +180,7 @@ class ProcessTree:
         """Kill and kill again, until a tree that forks meanwhile is gone as well.
 
         Raises:
-            RuntimeError: processes are left after ``timeout`` seconds; only one that is stuck in the kernel can do that.
+            RuntimeError: processes are left after ``timeout`` seconds, which takes being stuck in the kernel.
         """
         deadline = time.monotonic() + timeout
         while alive := self.alive():
