@@ -1,0 +1,52 @@
+"""For people: every finding with the code it is about, what Weights & Biases would record, and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, FileReport, LineIndex, Severity
+from wbsignal_lint.formats._frame import frame
+from wbsignal_lint.formats._headline import fixable_sign, problem_line
+from wbsignal_lint.formats._preview import preview
+from wbsignal_lint.formats._style import Style, printable
+from wbsignal_lint.formats._summary import Tally
+
+__all__ = ["render"]
+
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_REMARKS = {Applicability.SAFE: "", Applicability.UNSAFE: " (unsafe)", Applicability.DISPLAY: " (by hand)"}
+
+
+def render(reports: Iterable[FileReport], style: Style) -> Iterator[str]:
+    """Yield a block of lines for every finding, and the summary."""
+    tally = Tally()
+    for report in reports:
+        tally.add(report)
+        lines = LineIndex(report.text)
+        for problem in report.problems:
+            yield problem_line(problem, style) + "\n\n"
+        for diagnostic in report.diagnostics:
+            yield "\n".join(_finding(report.filename, lines, diagnostic, style)) + "\n\n"
+    if style.summary:
+        yield tally.sentence(style) + "\n"
+
+
+def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Style) -> Iterator[str]:
+    place = lines.position(diagnostic.span.start)
+    code = style.paint(diagnostic.code, "bold", _COLORS[diagnostic.severity])
+    shown = style.paint(f"{printable(filename)}:{place.row}:{place.column}:", "bold")
+    yield f"{shown} {code} {fixable_sign(diagnostic, style)}{diagnostic.name}"
+    yield f"  {style.paint(printable(diagnostic.message), 'bold')}"
+    yield from frame(lines, diagnostic.span, style)
+    indent = " " * len(str(place.row + 2))
+    equals = f"{indent} {style.paint('=', 'blue')}"
+    if diagnostic.outcome:
+        yield f"{equals} {style.paint('W&B:', 'bold')} {printable(diagnostic.outcome)}"
+    for related in diagnostic.related:
+        there = lines.position(related.span.start)
+        yield f"{equals} {style.paint('note:', 'bold')} line {there.row}: {printable(related.message)}"
+    if diagnostic.fix is not None:
+        remark = _REMARKS[diagnostic.fix.applicability]
+        yield f"{equals} {style.paint('help:', 'bold')} {printable(diagnostic.fix.message)}{remark}"
+        for line in preview(lines, diagnostic.fix, style):
+            yield f"{indent}   {line}"

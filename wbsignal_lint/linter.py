@@ -1,0 +1,120 @@
+"""One source: gates, facts, rules, suppressions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from wbsignal_lint.comments import Comment, python_comments, shell_comments
+from wbsignal_lint.contract import PREEMPTION_SIGNALS
+from wbsignal_lint.diagnostics import Diagnostic, FileReport, LineIndex, Problem
+from wbsignal_lint.launch import gate as launch_gate
+from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, script_of
+from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule
+from wbsignal_lint.script import gate as script_gate
+from wbsignal_lint.selection import Selection
+from wbsignal_lint.sources.kinds import Kind
+from wbsignal_lint.stack import with_enough_stack
+from wbsignal_lint.statements import continued_rows, statement_rows
+from wbsignal_lint.suppressions import mentions_noqa, read_suppressions
+
+__all__ = ["LintOptions", "gate_passes", "lint_text"]
+
+
+@dataclass(frozen=True)
+class LintOptions:
+    """What to look for in one file."""
+
+    selection: Selection = field(default_factory=Selection)
+    preemption_signals: tuple[str, ...] = PREEMPTION_SIGNALS
+    training_calls: tuple[str, ...] = ()
+    noqa: bool = True
+    """Whether ``noqa`` comments count."""
+
+
+def gate_passes(data: bytes, kind: Kind) -> bool:
+    """Return whether the bytes of a file are worth decoding: whether they mention what the rules speak of."""
+    return script_gate.bytes_pass(data) if kind is Kind.PYTHON else launch_gate.bytes_pass(data)
+
+
+def lint_text(
+    text: str, kind: Kind, filename: str, options: LintOptions, *, tree: ast.Module | None = None
+) -> FileReport:
+    """Lint the text of one file.
+
+    Args:
+        text: the text without byte order mark, line endings as in the file.
+        kind: what it is.
+        filename: how the report shall call it.
+        options: what to look for.
+        tree: the text as parsed Python, if the caller has it already.
+
+    Returns:
+        The findings in the order of their places, without those that are suppressed. What can't be read, and a rule
+        that fails, is a problem in the report; this function raises nothing.
+    """
+    report = FileReport(filename, text, original=text)
+    try:
+        if kind is Kind.PYTHON:
+            _lint_python(report, options, parse_python(text) if tree is None else tree)
+        else:
+            _lint_shell(report, options)
+    except Unreadable as error:
+        report.problems.append(Problem(filename, error.message, error.row, error.column))
+    return report
+
+
+def _lint_python(report: FileReport, options: LintOptions, tree: ast.Module) -> None:
+    script = script_of(report.text, tree, options.preemption_signals, options.training_calls)
+    if script is None:
+        return
+    for rule in options.selection.rules():
+        if isinstance(rule, ScriptRule):
+            _ask(rule, lambda rule=rule: list(rule.check(script)), report)  # type: ignore[misc]
+    _finish(report, options, lambda: python_comments(report.text), lambda _, row: statement_rows(tree, row))
+
+
+def _lint_shell(report: FileReport, options: LintOptions) -> None:
+    launch = launch_file_of(report.text)
+    if launch is None:
+        return
+    for rule in options.selection.rules():
+        if isinstance(rule, LaunchRule):
+            _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+    _finish(report, options, lambda: shell_comments(report.text), continued_rows)
+
+
+def _ask(rule: Rule, check: Callable[[], list[Diagnostic]], report: FileReport) -> None:
+    """Add what a rule finds; a rule that fails is a bug of ours, which must not cost the findings of the others."""
+    try:
+        report.diagnostics += with_enough_stack(check)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = (
+            f"rule {rule.code} {rule.name} failed on this file ({reason}): a bug in wbsignal-lint, please report it"
+        )
+        report.problems.append(Problem(report.filename, message))
+
+
+def _finish(
+    report: FileReport,
+    options: LintOptions,
+    comments: Callable[[], Iterable[Comment]],
+    rows_around: Callable[[LineIndex, int], range],
+) -> None:
+    """Take out what is suppressed, and sort."""
+    report.diagnostics.sort(key=lambda diagnostic: (diagnostic.span, diagnostic.code, diagnostic.message))
+    if not report.diagnostics or not options.noqa or not mentions_noqa(report.text):
+        return
+    suppressions = read_suppressions(comments())
+    lines = LineIndex(report.text)
+
+    def is_suppressed(diagnostic: Diagnostic) -> bool:
+        rows: set[int] = set()
+        for span in filter(None, (diagnostic.span, diagnostic.scope)):
+            first, last = lines.position(span.start).row, lines.position(max(span.start, span.end - 1)).row
+            rows.update(range(first, last + 1), rows_around(lines, first), rows_around(lines, last))
+        return suppressions.suppress(diagnostic.code, rows)
+
+    report.diagnostics = [diagnostic for diagnostic in report.diagnostics if not is_suppressed(diagnostic)]

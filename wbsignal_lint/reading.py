@@ -1,0 +1,106 @@
+"""Text → facts, behind the gates, whatever the text: what can't be read is said, and nothing else ever happens."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import TYPE_CHECKING
+
+from wbsignal_lint.launch import gate as launch_gate
+from wbsignal_lint.nesting import depth_of
+from wbsignal_lint.script import gate as script_gate
+from wbsignal_lint.stack import with_big_stack, with_enough_stack
+
+if TYPE_CHECKING:
+    from wbsignal_lint.launch.facts import LaunchFile
+    from wbsignal_lint.script.facts import Script
+
+__all__ = ["Unreadable", "launch_file_of", "parse_python", "script_of"]
+
+_COMFORTABLE_DEPTH = 150
+"""Up to here neither Python's recursion limit nor the stack of the main thread is in danger."""
+_MAX_DEPTH = 3000
+"""Deeper than this is refused. Generated code stays far below; LibCST gives up at some 4,000 of its own accord."""
+_TOO_DEEP = "nesting too deep"
+
+
+class Unreadable(Exception):
+    """A source that can't be read; row and column count from 1."""
+
+    def __init__(self, message: str, row: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.row = row
+        self.column = column
+
+
+def parse_python(text: str) -> ast.Module:
+    """Parse Python with the running interpreter's own parser.
+
+    Raises:
+        Unreadable: a syntax error, with its place; or nesting that the parser gives up on.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Invalid escapes and the like are other linters' business.
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        raise Unreadable(f"syntax error: {error.msg}", error.lineno or None, error.offset or None) from None
+    except (RecursionError, MemoryError):
+        # CPython's parser raises MemoryError when its own stack is used up, long before memory is.
+        raise Unreadable(_TOO_DEEP) from None
+    except ValueError as error:
+        raise Unreadable(f"syntax error: {error}") from None
+
+
+def script_of(
+    text: str, tree: ast.Module, preemption_signals: tuple[str, ...], training_calls: tuple[str, ...]
+) -> Script | None:
+    """Read the facts of a Python script.
+
+    Args:
+        text: the source.
+        tree: the same source, parsed.
+        preemption_signals: names of the signals that announce a preemption.
+        training_calls: further calls that train, as dotted names.
+
+    Returns:
+        The facts, or ``None`` if the gates say that no rule can have anything to say about them.
+
+    Raises:
+        Unreadable: the script is nested too deep, or LibCST does not take it.
+    """
+    if not script_gate.bytes_pass(text.encode("utf-8", "surrogatepass")) or not script_gate.tree_passes(tree):
+        return None
+    depth = depth_of(tree)
+    if depth > _MAX_DEPTH:
+        raise Unreadable(_TOO_DEEP)
+    # Only here, behind the gates: importing LibCST takes longer than linting most projects.
+    from wbsignal_lint.script.facts import ScriptSettings, UnreadableSource
+    from wbsignal_lint.script.reader import read_script
+
+    settings = ScriptSettings(preemption_signals, training_calls)
+    try:
+        call = with_enough_stack if depth <= _COMFORTABLE_DEPTH else with_big_stack
+        return call(lambda: read_script(text, settings))
+    except UnreadableSource as error:
+        raise Unreadable(error.message, error.row, error.column) from None
+    except RecursionError:
+        raise Unreadable(_TOO_DEEP) from None
+
+
+def launch_file_of(text: str) -> LaunchFile | None:
+    """Read the facts of a shell script, or return ``None`` if the gate says that no rule can have anything to say.
+
+    Raises:
+        Unreadable: the script is nested too deep.
+    """
+    if not launch_gate.bytes_pass(text.encode("utf-8", "surrogatepass")):
+        return None
+    from wbsignal_lint.launch.reader import read_launch
+
+    try:
+        return with_enough_stack(lambda: read_launch(text))
+    except RecursionError:
+        raise Unreadable(_TOO_DEEP) from None

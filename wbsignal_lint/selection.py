@@ -1,0 +1,88 @@
+"""Which rules are on: ``select``, ``extend-select`` and ``ignore``, by code, by prefix, by name, or ``ALL``."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from dataclasses import dataclass
+
+from wbsignal_lint.diagnostics import Severity
+from wbsignal_lint.rules import Rule, all_rules
+
+__all__ = ["Layer", "Selection", "UnknownSelector", "check_selector"]
+
+_PREFIX = re.compile(r"WBS\d*")
+_ALL = "ALL"
+
+
+class UnknownSelector(ValueError):
+    """A selector that matches no rule."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one place (a settings file, the command line, a per-file ignore) says about the rules."""
+
+    select: tuple[str, ...] | None = None
+    """``None`` keeps what the layers before have switched on; anything else starts afresh."""
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rules that are on: those of severity error and warning, changed by the layers in their order.
+
+    Inside a layer the longer selector wins, whatever list it stands in, and ``ignore`` wins a tie: with ``select = WBS3``
+    and ``ignore = WBS301`` all but one of the 3xx rules are on.
+    """
+
+    layers: tuple[Layer, ...] = ()
+
+    def plus(self, layer: Layer) -> Selection:
+        """Return this selection with one more layer on top."""
+        return self if layer == Layer() else Selection((*self.layers, layer))
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules that are on, in the order of their codes."""
+        return _rules_of(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _rules_of(selection: Selection) -> tuple[Rule, ...]:
+    enabled = {rule.code for rule in all_rules() if rule.severity is not Severity.INFO}
+    for layer in selection.layers:
+        if layer.select is not None:
+            enabled.clear()
+        verdicts = [(selector, True) for selector in (*(layer.select or ()), *layer.extend_select)]
+        verdicts += [(selector, False) for selector in layer.ignore]
+        # A stable sort: of two selectors of one length the later, that is the one to ignore, has the last word.
+        for selector, on in sorted(verdicts, key=lambda verdict: _specificity(verdict[0])):
+            codes = {rule.code for rule in all_rules() if _selects(selector, rule)}
+            enabled = enabled | codes if on else enabled - codes
+    return tuple(rule for rule in all_rules() if rule.code in enabled)
+
+
+def check_selector(selector: str) -> None:
+    """Raise `UnknownSelector`, with a suggestion if there is one, unless the selector matches a rule."""
+    if any(_selects(selector, rule) for rule in all_rules()):
+        return
+    known = {key.casefold(): key for rule in all_rules() for key in (rule.code, rule.name)}
+    close = difflib.get_close_matches(selector.casefold(), known, n=1)
+    hint = f" (did you mean {known[close[0]]}?)" if close else ""
+    raise UnknownSelector(f"no rule has the code, prefix or name {selector!r}{hint}")
+
+
+def _selects(selector: str, rule: Rule) -> bool:
+    upper = selector.upper()
+    if upper == _ALL or selector.casefold() == rule.name.casefold():
+        return True
+    return _PREFIX.fullmatch(upper) is not None and rule.code.startswith(upper)
+
+
+def _specificity(selector: str) -> int:
+    upper = selector.upper()
+    if upper == _ALL:
+        return 0
+    return len(upper) if _PREFIX.fullmatch(upper) else len("WBS999")

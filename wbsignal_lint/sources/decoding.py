@@ -1,0 +1,91 @@
+"""Bytes to text and back without losing any: encoding, byte order mark and line endings stay as they were."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tokenize
+from dataclasses import dataclass
+
+from wbsignal_lint.sources.kinds import Kind
+
+__all__ = ["Decoded", "UndecodableSource", "decode"]
+
+
+class UndecodableSource(Exception):
+    """The bytes are no text in the encoding that the file has; row and column count from 1."""
+
+    def __init__(self, message: str, row: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.row = row
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The text of a source, and what is needed to turn it into bytes again."""
+
+    text: str
+    """Without byte order mark; line endings as in the file."""
+    encoding: str
+    bom: bytes = b""
+
+    def encode(self, text: str) -> bytes:
+        """Return ``text`` as bytes in this source's encoding, with its byte order mark.
+
+        Raises:
+            UnicodeError: the encoding has no byte for one of the characters.
+        """
+        return self.bom + text.encode(self.encoding)
+
+
+def decode(data: bytes, kind: Kind) -> Decoded:
+    """Decode a source.
+
+    Python: by byte order mark and coding cookie (PEP 263), UTF-8 without them. Shell: UTF-8, and Latin-1 for what is
+    not UTF-8, because a shell takes any bytes and Latin-1 gives each byte back as it was.
+
+    Raises:
+        UndecodableSource: an unknown encoding, bytes that are not text in it, or a NUL byte.
+    """
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise UndecodableSource("holds a NUL byte: not a text file", *_place(data, nul))
+    bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    body = data[len(bom) :]
+    if kind is Kind.SHELL:
+        try:
+            return Decoded(body.decode("utf-8"), "utf-8", bom)
+        except UnicodeDecodeError:
+            return Decoded(body.decode("latin-1"), "latin-1", bom)
+    encoding = _python_encoding(data)
+    try:
+        return Decoded(body.decode(encoding), encoding, bom)
+    except UnicodeDecodeError as error:
+        raise UndecodableSource(f"not valid {encoding}: {error.reason}", *_place(body, error.start)) from None
+    except (LookupError, UnicodeError, ValueError) as error:
+        # Codecs such as rot13 exist but turn no bytes into text.
+        raise UndecodableSource(f"can't be decoded as {encoding}: {error}", 1, 1) from None
+
+
+def _python_encoding(data: bytes) -> str:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as undecodable:
+            # detect_encoding says "invalid or missing encoding declaration" for this, and not where.
+            if "unknown encoding" not in str(error):
+                place = _place(data, undecodable.start)
+                raise UndecodableSource(f"not valid utf-8: {undecodable.reason}", *place) from None
+        raise UndecodableSource(str(error), 1, 1) from None
+    return "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _place(data: bytes, offset: int) -> tuple[int, int]:
+    """Return the 1-based row and column of a byte offset, for text that may not be decodable."""
+    before = data[:offset].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    last_line = before.rpartition(b"\n")[2]
+    return before.count(b"\n") + 1, len(last_line.decode("utf-8", "replace")) + 1
