@@ -9,11 +9,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from wbsignal_lint.contract import PREEMPTION_SIGNALS, signal_number
 from wbsignal_lint.diagnostics import LineIndex, Span
+from wbsignal_lint.edits.python import PythonEditor
 from wbsignal_lint.script.state import Completion, State, Training
-from wbsignal_lint.script.values import Function, Value
+from wbsignal_lint.script.values import Function, SignalNumber, Value
 
 __all__ = [
     "Context",
@@ -224,6 +226,11 @@ class Script:
     shared_functions: frozenset[int] = frozenset()
     """Those of them that ordinary code calls as well."""
 
+    @cached_property
+    def editor(self) -> PythonEditor:
+        """Builds edits of this script."""
+        return PythonEditor(self.text)
+
     def span(self, node: ast.AST) -> Span:
         """Return the span of a node that has a position."""
         return Span(self.offset(node, end=False), self.offset(node, end=True))
@@ -266,6 +273,26 @@ class Script:
             start = self.offset(node, end=False)
             return Span(start, self.text.index(node.name, start + 3) + len(node.name))
         return self.span(node)
+
+    def is_read_outside(self, name: str, functions: set[int]) -> bool:
+        """Say whether a variable or attribute of this name is read outside the given functions (``id()`` of their nodes)."""
+        for node in ast.walk(self.tree):
+            named = isinstance(node, ast.Name) and node.id == name
+            if not named and not (isinstance(node, ast.Attribute) and node.attr == name):
+                continue
+            if not isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]
+                continue
+            if not any(id(parent) in functions for parent in self.ancestors(node)):
+                return True
+        return False
+
+    @staticmethod
+    def signal_parameter(state: State, names: list[str]) -> str | None:
+        """Return the first of the names that held the signal number in a finished call of a handler."""
+        for name in names:
+            if any(key[1] == name and isinstance(value, SignalNumber) for key, value in state.heap.items()):
+                return name
+        return None
 
     @property
     def preemption_handlers(self) -> list[Handler]:

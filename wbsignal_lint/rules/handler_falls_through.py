@@ -1,0 +1,128 @@
+"""WBS305."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from wbsignal_lint.contract import describe_record
+from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script import repair
+from wbsignal_lint.script.facts import Handler, Outcome, Script
+from wbsignal_lint.script.state import Ending
+
+
+class HandlerFallsThrough(ScriptRule):
+    """A handler that marks the run and returns lets the training go on as if nothing had happened.
+
+    ## What it finds
+
+    A handler of a preemption signal that calls `mark_preempting()` and then simply returns: it neither exits nor raises nor sets
+    anything that other code reads.
+
+    ## Why it matters
+
+    The training loop goes on until the machine is taken away; if it comes to its end first, the run is recorded with exit
+    code 0: FINISHED, though it was marked. Measured with wandb 0.10.33 to 0.31.0. The time that the cluster gives for saving a checkpoint
+    passes unused.
+
+    ## Example
+
+    Bad:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+
+    signal.signal(signal.SIGTERM, handle_preemption)
+    run = wandb.init()
+    ```
+
+    Good:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, handle_preemption)
+    run = wandb.init()
+    ```
+
+    ## Fix
+
+    Appends `sys.exit(128 + signum)` to the handler. None for lambdas and for handlers that return early.
+
+    ## Leaves alone
+
+    Handlers that never mark (they may checkpoint and go on by intent); handlers that set a flag, an event or an attribute that
+    is read elsewhere; handlers that call something that can't be followed and may end the process, such as the previous handler.
+
+    ## Source
+
+    W&B documentation, "Catchable signals and preemption"; measured.
+    """
+
+    code = "WBS305"
+    name = "handler-falls-through"
+    severity = Severity.ERROR
+
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """Yield one diagnostic for each handler that marks and returns."""
+        numbers = script.settings.preemption_numbers()
+        for handler in script.preemption_handlers:
+            marked = [outcome for outcome in handler.outcomes if outcome.marked and outcome.signum in numbers]
+            if marked and all(self._falls_through(script, handler, outcome) for outcome in marked):
+                yield self._diagnostic(script, handler)
+
+    @staticmethod
+    def _falls_through(script: Script, handler: Handler, outcome: Outcome) -> bool:
+        if outcome.completion.ending is not Ending.NORMAL or outcome.state.recorded is not None:
+            return False
+        return not any(
+            effect.startswith("?") or script.is_read_outside(effect, handler.reached) for effect in outcome.state.effects
+        )
+
+    def _diagnostic(self, script: Script, handler: Handler) -> Diagnostic:
+        node = handler.function.node
+        return self.at(
+            script.header(node),
+            f"signal handler {handler.name} marks the run as preempting and then returns: the training goes on, "
+            "and when it ends W&B records it as finished",
+            outcome=describe_record(True, 0),
+            fix=self._fix(script, handler),
+            scope=script.header(node),
+        )
+
+    @staticmethod
+    def _fix(script: Script, handler: Handler) -> Fix | None:
+        node = handler.function.node
+        if isinstance(node, ast.Lambda) or id(node) in script.shared_functions:
+            return None
+        returns = [child for child in ast.walk(node) if isinstance(child, ast.Return)]
+        last = node.body[-1]
+        if any(child is not last for child in returns):
+            return None
+        code = _code(script, handler, node)
+        reference = repair.module_name(script, "sys")
+        line = f"{reference.name}.exit({code})"
+        span = script.span(last)
+        edit = Edit(span, line) if isinstance(last, ast.Return) else script.editor.insert_after(span, [line])
+        return Fix(f"Leave by {line}", (*reference.edits, edit))
+
+
+def _code(script: Script, handler: Handler, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Return ``128 + signum`` with the handler's parameter, if it is called with the signal number."""
+    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+    if names and names[0] in ("self", "cls") and handler.function.owner is not None:
+        names = names[1:]
+    for outcome in handler.outcomes:
+        found = script.signal_parameter(outcome.state, names)
+        if found is not None:
+            return f"128 + {found}"
+    return repair.exit_code(script, None, handler)

@@ -1,0 +1,117 @@
+"""WBS101."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from wbsignal_lint.contract import describe_record
+from wbsignal_lint.diagnostics import Diagnostic, Related, Severity
+from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script.facts import Context, Disposition, Registration, Script
+from wbsignal_lint.script.moving import move_before_training
+from wbsignal_lint.script.state import Ending, Training
+
+
+class HandlerRegisteredLate(ScriptRule):
+    """A handler registered after the training loop does not protect the training.
+
+    ## What it finds
+
+    A registration (`signal.signal`, `loop.add_signal_handler`) of a preemption handler that is reached after the training loop, inside
+    it once training has begun, or after a blocking call that trains (`trainer.fit(…)`, `wandb.agent(…)`), on the same
+    path, through local functions too.
+
+    ## Why it matters
+
+    Until the handler is registered the signal has its default effect: the process dies at once. Nothing marks the run and no
+    exit code is recorded; the W&B server shows it CRASHED about 5 minutes later and it is not requeued. Measured with wandb
+    0.31.0: an empty record and status -15.
+
+    ## Example
+
+    Bad:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    run = wandb.init()
+    for step in range(1000):
+        run.log({"loss": 1 / (step + 1)})
+    signal.signal(signal.SIGTERM, handle_preemption)
+    ```
+
+    Good:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, handle_preemption)
+    run = wandb.init()
+    for step in range(1000):
+        run.log({"loss": 1 / (step + 1)})
+    ```
+
+    ## Fix
+
+    Moves the registration in front of the training. Unsafe when the handler's definition has to move along, or when the
+    handler reads variables that exist only once training has begun.
+
+    ## Leaves alone
+
+    Registrations that restore or reset a handler; signals that have a handler already; loops that do not train, such as one over
+    the signals; handlers of SIGUSR1 and the like that neither mark the run nor end the process.
+
+    ## Source
+
+    W&B documentation, "Catchable signals and preemption: register handlers early"; measured.
+    """
+
+    code = "WBS101"
+    name = "handler-registered-late"
+    severity = Severity.ERROR
+
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """Yield one diagnostic for each registration that comes after training."""
+        for registration in script.registrations:
+            if registration.late is not None and self._matters(script, registration):
+                yield self._diagnostic(script, registration, registration.late)
+
+    @staticmethod
+    def _matters(script: Script, registration: Registration) -> bool:
+        numbers = registration.numbers & script.settings.preemption_numbers()
+        handler = registration.handler
+        if registration.disposition is not Disposition.HANDLER or handler is None or not numbers:
+            return False
+        if registration.context not in (Context.MAIN, Context.LIBRARY):
+            return False
+        return any(
+            outcome.marked or outcome.completion.ending is not Ending.NORMAL or outcome.state.effects
+            for outcome in handler.outcomes
+        )
+
+    def _diagnostic(self, script: Script, registration: Registration, training: Training) -> Diagnostic:
+        assert registration.handler is not None
+        names = " and ".join(use.name for use in registration.uses)
+        loop = isinstance(training.node, (ast.For, ast.AsyncFor, ast.While))
+        inside = loop and any(parent is training.node for parent in script.ancestors(registration.node))
+        where = "inside the training loop, after its first steps" if inside else "after the training"
+        row = script.index.position(script.offset(training.node, end=False)).row
+        head = script.span(training.node)
+        return self.at(
+            script.span(registration.node),
+            f"handler {registration.handler.name} for {names} is registered {where} (line {row}): "
+            "a signal that comes before kills the run unmarked",
+            outcome=describe_record(False, None),
+            fix=move_before_training(script, registration, training),
+            related=(Related(head, "the training starts here"),),
+            scope=script.span(script.statement(registration.node)),
+        )

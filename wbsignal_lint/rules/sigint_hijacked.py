@@ -1,0 +1,198 @@
+"""WBS102."""
+
+from __future__ import annotations
+
+import ast
+import signal
+from collections.abc import Iterator
+
+from wbsignal_lint.contract import describe_record, exit_code_for
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script.facts import Context, Disposition, Handler, Registration, Script, SignalUse
+
+_SIGINT = int(signal.SIGINT)
+
+
+class SigintHijacked(ScriptRule):
+    """A handler that takes SIGINT for a preemption requeues the runs that people stop.
+
+    ## What it finds
+
+    SIGINT bound to a handler that calls `mark_preempting()`, alone, together with preemption signals, or as one element of a loop over
+    signals; and SIGINT ignored in the training process itself.
+
+    ## Why it matters
+
+    Ctrl-C and the "Stop run" button of the W&B app arrive as SIGINT. A handler that marks turns the person's stop into a
+    preemption: the run is recorded preempting with exit code 130 and is requeued, again and again. Ignored, it cannot be stopped
+    at all. Without a handler W&B records 255, KILLED. Measured with wandb 0.31.0, online and offline.
+
+    ## Example
+
+    Bad:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, handle_preemption)
+    run = wandb.init()
+    ```
+
+    Good:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    for signum in (signal.SIGTERM,):
+        signal.signal(signum, handle_preemption)
+    run = wandb.init()
+    ```
+
+    ## Fix
+
+    Drops the registration of SIGINT, or the element of the tuple; where SIGINT was the handler's only signal, registers SIGTERM
+    instead. A fix that would delete a comment is unsafe.
+
+    ## Leaves alone
+
+    SIGINT in worker processes; handlers that neither mark nor swallow the signal; `signal.default_int_handler`; registrations
+    that restore a handler; SIGINT ignored around a critical section.
+
+    ## Source
+
+    W&B documentation, "It leaves SIGINT free for interactive use"; measured.
+    """
+
+    code = "WBS102"
+    name = "sigint-hijacked"
+    severity = Severity.ERROR
+
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """Yield one diagnostic for each registration that takes SIGINT away from the user."""
+        for registration in script.registrations:
+            use = next((use for use in registration.uses if use.number == _SIGINT), None)
+            if use is None or registration.context in (Context.WORKER, Context.THREAD):
+                continue
+            handler = registration.handler
+            if registration.disposition is Disposition.IGNORE and self._for_good(script, registration):
+                yield self._ignored(script, registration, use)
+            elif handler is not None and self._marks(handler):
+                yield self._marked(script, registration, handler, use)
+            elif handler is not None and _does_nothing(handler) and self._for_good(script, registration):
+                yield self._ignored(script, registration, use)
+
+    @staticmethod
+    def _marks(handler: Handler) -> bool:
+        return any(outcome.marked for outcome in handler.outcomes if outcome.signum == _SIGINT)
+
+    @staticmethod
+    def _for_good(script: Script, registration: Registration) -> bool:
+        others = (found for found in script.registrations if found is not registration and _SIGINT in found.numbers)
+        return not registration.result_used and not any(others) and bool(script.inits)
+
+    def _marked(
+        self, script: Script, registration: Registration, handler: Handler, use: SignalUse
+    ) -> Diagnostic:
+        return self.at(
+            script.span(registration.node),
+            f"SIGINT is bound to {handler.name}, which marks the run as preempting: "
+            'Ctrl-C and "Stop run" in the W&B app get the run requeued instead of stopped',
+            outcome=describe_record(True, exit_code_for(_SIGINT)),
+            fix=self._fix(script, registration, handler, use),
+            scope=script.span(script.statement(registration.node)),
+        )
+
+    def _ignored(self, script: Script, registration: Registration, use: SignalUse) -> Diagnostic:
+        return self.at(
+            script.span(registration.node),
+            'SIGINT is ignored in the training process: neither Ctrl-C nor "Stop run" in the W&B app stops the run',
+            outcome="W&B keeps recording until the run ends by itself or is killed",
+            fix=self._drop(script, registration, use),
+            scope=script.span(script.statement(registration.node)),
+        )
+
+    def _fix(self, script: Script, registration: Registration, handler: Handler, use: SignalUse) -> Fix | None:
+        if handler.numbers == {_SIGINT}:
+            return self._sigterm_instead(script, use)
+        return self._drop(script, registration, use)
+
+    @staticmethod
+    def _sigterm_instead(script: Script, use: SignalUse) -> Fix | None:
+        source = script.source(use.node)
+        message = "Register SIGTERM instead of SIGINT"
+        if isinstance(use.node, ast.Attribute) and use.node.attr == "SIGINT":
+            return Fix(message, (Edit(script.span(use.node), source.removesuffix("SIGINT") + "SIGTERM"),))
+        if isinstance(use.node, ast.Constant) and use.node.value == _SIGINT:
+            return Fix(message, (Edit(script.span(use.node), str(int(signal.SIGTERM))),))
+        if isinstance(use.node, ast.Constant) and use.node.value == "SIGINT":
+            return Fix(message, (Edit(script.span(use.node), source.replace("SIGINT", "SIGTERM")),))
+        if isinstance(use.node, ast.Name) and use.node.id == "SIGINT":
+            return _import_sigterm(script, use.node, message)
+        return None
+
+    def _drop(self, script: Script, registration: Registration, use: SignalUse) -> Fix | None:
+        statement = script.statement(registration.node)
+        message = "Leave SIGINT to the user"
+        if use.element:
+            if registration.numbers != {_SIGINT}:
+                display = script.span(script.statement(use.node))
+                removal = script.editor.remove_element(display, script.span(use.node))
+                if removal is None:
+                    return None
+                return Fix(message, removal.edits, _applicability(removal.loses_comment))
+            loop = script.parents.get(id(statement))
+            if not isinstance(loop, ast.For) or len(loop.body) > 1:
+                return None
+            statement = loop
+        elif not isinstance(statement, ast.Expr) or statement.value is not registration.node:
+            return None
+        removal = script.editor.remove_statement(script.span(statement))
+        return Fix(message, removal.edits, _applicability(removal.loses_comment))
+
+
+def _applicability(loses_comment: bool) -> Applicability:
+    return Applicability.UNSAFE if loses_comment else Applicability.SAFE
+
+
+def _does_nothing(handler: Handler) -> bool:
+    """Say whether a handler only swallows its signal."""
+    node = handler.function.node
+    if isinstance(node, ast.Lambda):
+        return isinstance(node.body, ast.Constant)
+    return all(
+        isinstance(child, ast.Pass)
+        or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
+        or (isinstance(child, ast.Return) and (child.value is None or isinstance(child.value, ast.Constant)))
+        for child in node.body
+    )
+
+
+def _import_sigterm(script: Script, node: ast.Name, message: str) -> Fix | None:
+    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if it is not yet."""
+    edit = Edit(script.span(node), "SIGTERM")
+    for statement in ast.walk(script.tree):
+        if isinstance(statement, ast.ImportFrom) and statement.module == "signal":
+            names = {alias.asname or alias.name: alias for alias in statement.names}
+            if "SIGTERM" in names:
+                return Fix(message, (edit,))
+            if "SIGINT" in names:
+                others = [
+                    other
+                    for other in ast.walk(script.tree)
+                    if isinstance(other, ast.Name) and other.id == "SIGINT" and other is not node
+                ]
+                alias = names["SIGINT"]
+                if others:
+                    return Fix(message, (Edit(script.span(alias), "SIGINT, SIGTERM"), edit))
+                return Fix(message, (Edit(script.span(alias), "SIGTERM"), edit))
+    return None

@@ -1,0 +1,162 @@
+"""What the fixes of several rules have in common: exit codes, module names in reach, the standard handler."""
+
+from __future__ import annotations
+
+import ast
+import signal
+from dataclasses import dataclass
+
+from wbsignal_lint.diagnostics import Applicability, Edit, Span
+from wbsignal_lint.script.facts import Exit, Finish, Handler, Init, Script
+
+__all__ = ["Reference", "applicability_of", "exit_code", "module_name", "standard_handler", "whole_call"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How a module is spelled where it is needed, and the edits that make it so."""
+
+    name: str
+    edits: tuple[Edit, ...] = ()
+
+
+def module_name(script: Script, module: str) -> Reference:
+    """Return the name under which a module is in reach everywhere in a script, with the import if it has none."""
+    for node in _module_level(script.tree.body):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == module:
+                    return Reference(alias.asname or module)
+    return Reference(module, (script.editor.add_import(module),))
+
+
+def _module_level(body: list[ast.stmt]) -> list[ast.stmt]:
+    found: list[ast.stmt] = []
+    for node in body:
+        found.append(node)
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            found += _module_level(node.body)
+    return found
+
+
+def exit_code(script: Script, place: Exit | Finish | None, handler: Handler) -> str:
+    """Return the source of ``128 + signum`` as it can be written at a place that a handler reaches.
+
+    With the handler's own parameter where that is in reach; else with the handler's one signal (the first it is
+    registered for): by its name where ``signal`` is imported, else as a number.
+    """
+    if place is not None and place.signum_name is not None:
+        return f"128 + {place.signum_name}"
+    use = handler.registrations[0].uses[0]
+    reference = module_name(script, "signal")
+    if len(handler.numbers) == 1 and not reference.edits:
+        return f"128 + {reference.name}.{use.name}"
+    return str(128 + use.number)
+
+
+def applicability_of(script: Script, place: Exit | Finish) -> Applicability:
+    """Return ``unsafe`` for a change to a function that ordinary code calls too, else ``safe``."""
+    shared = place.function is not None and id(place.function) in script.shared_functions
+    return Applicability.UNSAFE if shared else Applicability.SAFE
+
+
+def whole_call(script: Script, node: ast.Call) -> Span:
+    """Return the span between the parentheses of a call."""
+    span = script.span(node)
+    start = script.offset(node.func, end=True)
+    # The callee may stand in parentheses of its own: (sys.exit)(0).
+    start = script.text.index("(", start) + 1
+    return Span(start, span.end - 1)
+
+
+_STANDARD_NAMES = ("PREEMPTION_SIGNALS", "handle_preemption", "preemption_signal")
+
+
+def standard_handler(script: Script, init: Init) -> tuple[Edit, ...] | None:
+    """Return the edits that register the standard handler right before a run is opened.
+
+    Only the lines that the script needs are inserted. ``None`` if the script has something of its own in the way: handlers of
+    the same signals, or one of the names.
+    """
+    taken = {node.id for node in ast.walk(script.tree) if isinstance(node, ast.Name)}
+    numbers = {int(signal.SIGTERM), int(signal.SIGUSR1)}
+    if taken & set(_STANDARD_NAMES) or any(found.numbers & numbers for found in script.registrations):
+        return None
+    statement = script.statement(init.node)
+    if not script.editor.is_alone(script.span(statement)):
+        return None
+    guarded = _forks_workers(script)
+    modules = ("os", "signal", "sys", "wandb") if guarded else ("signal", "sys", "wandb")
+    references = {module: module_name(script, module) for module in modules}
+    names = {module: reference.name for module, reference in references.items()}
+    imports = _merged(tuple(edit for reference in references.values() for edit in reference.edits))
+    definition = _definition(names, guarded=guarded, finish=_leaves_early(script, init))
+    registration = [
+        "for preemption_signal in PREEMPTION_SIGNALS:",
+        f"    {names['signal']}.signal(preemption_signal, handle_preemption)",
+    ]
+    before_init = script.editor.insert_before
+    outermost = [node for node in (statement, *script.ancestors(statement)) if isinstance(node, ast.stmt)][-1]
+    if script.function_of(init.node) is None:
+        return (*imports, before_init(script.span(outermost), [*definition, *registration]))
+    return (
+        *imports,
+        before_init(script.span(outermost), definition),
+        before_init(script.span(statement), registration),
+    )
+
+
+def _definition(names: dict[str, str], *, guarded: bool, finish: bool) -> list[str]:
+    """Return the lines that define the standard handler, followed by the two blank lines that a function wants."""
+    lines = [f"PREEMPTION_SIGNALS = ({names['signal']}.SIGTERM, {names['signal']}.SIGUSR1)"]
+    if guarded:
+        lines.insert(0, f"MAIN_PID = {names['os']}.getpid()")
+    lines += [
+        "",
+        "",
+        "def handle_preemption(signum, frame):",
+        "    for preemption_signal in PREEMPTION_SIGNALS:",
+        f"        {names['signal']}.signal(preemption_signal, {names['signal']}.SIG_IGN)",
+    ]
+    if guarded:
+        lines += [f"    if {names['os']}.getpid() != MAIN_PID:", f"        {names['os']}._exit(0)"]
+    lines += [f"    if {names['wandb']}.run is not None:", f"        {names['wandb']}.run.mark_preempting()"]
+    if finish:
+        lines.append(f"        {names['wandb']}.finish(exit_code=128 + signum)")
+    return [*lines, f"    {names['sys']}.exit(128 + signum)", "", ""]
+
+
+def _forks_workers(script: Script) -> bool:
+    """Say whether workers are forked, which inherit the handler."""
+    words = {"multiprocessing", "ProcessPoolExecutor", "DataLoader", "fork"}
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] in words for alias in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and (
+            (node.module or "").split(".")[0] in words or any(alias.name in words for alias in node.names)
+        ):
+            return True
+        if isinstance(node, ast.Attribute) and node.attr in words:
+            return True
+    return False
+
+
+def _merged(imports: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """Put imports that go to the same place into one edit, in alphabetical order."""
+    places: dict[Span, list[str]] = {}
+    for edit in imports:
+        places.setdefault(edit.span, []).append(edit.content)
+    return tuple(Edit(span, "".join(sorted(contents))) for span, contents in places.items())
+
+
+def _leaves_early(script: Script, init: Init) -> bool:
+    """Say whether another exit code would be recorded on the way out: by ``with wandb.init()`` or a ``finally: finish()``."""
+    if init.managed:
+        return True
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.Try):
+            for statement in node.finalbody:
+                for child in ast.walk(statement):
+                    if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr == "finish":
+                        return True
+    return False
