@@ -21,6 +21,7 @@ _SCRIPT_NAME = re.compile(
     r"\.(?:sh|bash|zsh|ksh|sbatch|slurm|slrm|slm|sl|job|pbs|lsf|qsub|batch|srun|command|run)$", re.I
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+_COMMAND_OPTIONS = frozenset({"--command", "--cmd", "--wrap", "--exec"})
 _SPEAKS = re.compile(r"echo|log|print|say|msg|message", re.I)
 _TYPED_KEYS = {
     "Enter": "\n",
@@ -111,7 +112,9 @@ def _step(words: list[Word], run_arguments: Collection[str], *, is_run: bool) ->
     runs = is_run or not program or "/" in head.pattern or is_script_name(program) or program in run_arguments
     if speaks:
         return None
-    return _further_right(words) if runs else _behind_dashes(words)
+    if runs:
+        return _further_right(words) or _script_option(_COMMAND_OPTIONS, words)
+    return _behind_dashes(words)
 
 
 def _through(wrapper: Wrapper, words: list[Word]) -> list[Word] | MappedText | None:
@@ -225,7 +228,7 @@ def _module(words: list[Word]) -> list[Word] | MappedText | None:
     """``python -m wandb …``; or a Python script that gets a command among its arguments."""
     for index, word in enumerate(words[1:], 1):
         if not word.pattern.startswith("-"):
-            if _SCRIPT_FILE.search(word.pattern):
+            if word.pattern.endswith(".py"):
                 break
             continue  # the argument of an option, or an unknown
         if word.pattern == "-c":
@@ -239,10 +242,7 @@ def _module(words: list[Word]) -> list[Word] | MappedText | None:
         else:
             module = words[index + 1 :]
         return module if module and module[0].value == "wandb" else None
-    return _further_right(words[1:])
-
-
-_SCRIPT_FILE = re.compile(r"\.py$")
+    return _further_right(words[1:]) or _script_option(_COMMAND_OPTIONS, words)
 
 
 def _found(words: list[Word]) -> list[Word] | None:

@@ -50,24 +50,20 @@ class Environment:
         chains: dict[Chain, dict[Block, Reached]] = defaultdict(dict)
         for assignment in found:
             if assignment.position > position:
-                if _comes_round(assignment, block):
-                    values.append((assignment,)) if not assignment.appends else values.clear()
-                if not values:
+                if not _comes_round(assignment, block):
+                    continue
+                if assignment.appends:
                     return self, []
-                continue
-            if assignment.block.encloses(block):
+                values.append((assignment,))
+            elif assignment.block.encloses(block):
                 values = [(*value, assignment) for value in values] if assignment.appends else [(assignment,)]
                 chains.clear()
-                continue
-            if assignment.appends:
-                values += [(*value, assignment) for value in values]
+            elif not assignment.appends:
+                values = self._without_untaken([*values, (assignment,)], assignment, chains, block)
+            elif _repeats(assignment, block):
+                return self, []
             else:
-                values.append((assignment,))
-                values = self._without_untaken(values, assignment, chains, block)
-            if assignment.appends and any(
-                one.kind == "loop" and one.encloses(block) is False for one in assignment.block.around()
-            ):
-                return self, []  # a loop can append any number of times
+                values += [(*value, assignment) for value in values]
             if len(values) > _MAX_ALTERNATIVES:
                 return self, []
         return self, values
@@ -93,6 +89,11 @@ def _comes_round(assignment: Assignment, block: Block) -> bool:
     if function is not None and assignment.block.function is not function:
         return True
     return any(one.kind == "loop" and one.encloses(assignment.block) for one in block.around())
+
+
+def _repeats(assignment: Assignment, block: Block) -> bool:
+    """Whether an assignment stands in a loop that is over at ``block``: it ran any number of times."""
+    return any(one.kind == "loop" and not one.encloses(block) for one in assignment.block.around())
 
 
 class Choices:

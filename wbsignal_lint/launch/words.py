@@ -191,13 +191,13 @@ class Expander:
             elif char == "$" and following == '"' and not quoted:
                 index += 1
             elif char == "$" or char == "`":
-                end = _expansion_end(text, index)
-                if end is None:
+                expansion_end = _expansion_end(text, index)
+                if expansion_end is None:
                     atoms.append(_Atom(char, source[index : index + 1], quoted))
                     index += 1
                 else:
-                    atoms.extend(self._expansion(source[index:end], quoted=quoted or not splits))
-                    index = end
+                    atoms.extend(self._expansion(source[index:expansion_end], quoted=quoted or not splits))
+                    index = expansion_end
             else:
                 atoms.append(_Atom(char, source[index : index + 1], quoted))
                 index += 1
@@ -235,8 +235,10 @@ class Expander:
         if not rest:
             return self._scalar(name, source, quoted=quoted)
         default = _DEFAULT.match(rest)
-        if rest.startswith(":?") or rest.startswith("?"):
+        if rest.startswith((":?", "?")):
             return self._scalar(name, source, quoted=quoted)
+        if rest.startswith((":+", "+")):
+            return self._alternative(source, 2 + match.start("rest") + rest.index("+") + 1, quoted=quoted)
         if default is None:
             return [_unknown(source, is_elastic=not quoted)]
         if self.environment.assigns(name) and self._value(name) is not None:
@@ -250,7 +252,7 @@ class Expander:
         return [
             _GAP
             if not quoted and atom.char in _BLANK and atom.unknown is None
-            else _Atom(atom.char, atom.source, False, expanded=True, held=quoted, unknown=atom.unknown)
+            else _Atom(atom.char, atom.source, expanded=True, held=quoted, unknown=atom.unknown)
             for atom in value
         ]
 
