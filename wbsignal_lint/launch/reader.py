@@ -75,10 +75,11 @@ class _Reading:
             self._evaluate(command, environment, run_arguments, runners, depth)
             if depth < _MAX_NESTING:
                 for document in documents_of(command, shell):
-                    around = (
-                        (environment, command.position, command.block) if document.sees_variables else (None, 0, None)
+                    outer_environment = environment if document.sees_variables else None
+                    inner_runners = (*runners, document.runner)
+                    self.read(
+                        document.text, outer_environment, command.position, command.block, inner_runners, depth + 1
                     )
-                    self.read(document.text, *around, (*runners, document.runner), depth + 1)
 
     def _evaluate(
         self,

@@ -249,9 +249,20 @@ class Expander:
         if first is None or first.unknown is not None or first.char == "-":
             # An empty default, or options, are there for the caller to set others: unknown.
             return [_unknown(source, is_elastic=not quoted, is_list=first is not None and first.char == "-")]
+        return self._substituted(value, quoted=quoted)
+
+    def _alternative(self, source: MappedText, start: int, *, quoted: bool) -> list[_Atom]:
+        """Expand ``${NAME:+value}``: the value or nothing."""
+        if self.choices.pick((source.span, "alternative"), 2) == 0:
+            return []
+        return self._substituted(self._atoms(source[start:-1]), quoted=quoted)
+
+    @staticmethod
+    def _substituted(value: list[_Atom], *, quoted: bool) -> list[_Atom]:
+        """Put the word of ``${NAME:-word}`` in place of the expansion."""
         return [
             _GAP
-            if not quoted and atom.char in _BLANK and atom.unknown is None
+            if atom is _GAP or (not quoted and atom.unknown is None and atom.char in _BLANK)
             else _Atom(atom.char, atom.source, expanded=True, held=quoted, unknown=atom.unknown)
             for atom in value
         ]
