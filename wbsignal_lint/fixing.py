@@ -55,7 +55,7 @@ def fix_text(text: str, kind: Kind, filename: str, options: LintOptions, *, unsa
 
 
 def _choose(diagnostics: Iterable[Diagnostic], unsafe: bool) -> list[Diagnostic]:
-    """Return the findings whose fixes can be applied together; of overlapping fixes the later wait for the next pass."""
+    """Return the findings whose fixes can be applied together; of overlapping ones the later wait for the next pass."""
     allowed = {Applicability.SAFE, Applicability.UNSAFE} if unsafe else {Applicability.SAFE}
     offered = [diagnostic for diagnostic in diagnostics if diagnostic.fix and diagnostic.fix.applicability in allowed]
     chosen: list[Diagnostic] = []

@@ -34,8 +34,8 @@ class Layer:
 class Selection:
     """The rules that are on: those of severity error and warning, changed by the layers in their order.
 
-    Inside a layer the longer selector wins, whatever list it stands in, and ``ignore`` wins a tie: with ``select = WBS3``
-    and ``ignore = WBS301`` all but one of the 3xx rules are on.
+    Inside a layer the longer selector wins, whatever list it stands in, and ``ignore`` wins a tie: with
+    ``select = WBS3`` and ``ignore = WBS301`` all but one of the 3xx rules are on.
     """
 
     layers: tuple[Layer, ...] = ()

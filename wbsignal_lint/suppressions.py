@@ -1,8 +1,8 @@
 """``noqa`` comments: which findings the author of a file does not want to hear of.
 
 The syntax is flake8's, so that a comment means the same to both: ``# noqa`` is for everything, ``# noqa: WBS301,WBS4``
-for codes that begin so. ``# flake8: noqa``, ``# ruff: noqa`` and ``# wbsignal-lint: noqa`` on a line of their own, with or
-without codes, are for the whole file.
+for codes that begin so. ``# flake8: noqa``, ``# ruff: noqa`` and ``# wbsignal-lint: noqa`` on a line of their own, with
+or without codes, are for the whole file.
 """
 
 from __future__ import annotations

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 import tokenize
 from dataclasses import dataclass
 
 from wbsignal_lint.sources.kinds import Kind
 
 __all__ = ["Decoded", "UndecodableSource", "decode"]
+
+_COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=]")
 
 
 class UndecodableSource(Exception):
@@ -47,11 +50,11 @@ def decode(data: bytes, kind: Kind) -> Decoded:
     not UTF-8, because a shell takes any bytes and Latin-1 gives each byte back as it was.
 
     Raises:
-        UndecodableSource: an unknown encoding, bytes that are not text in it, or a NUL byte.
+        UndecodableSource: an unknown encoding, bytes that are not text in it, or a null byte.
     """
     nul = data.find(b"\0")
     if nul >= 0:
-        raise UndecodableSource("holds a NUL byte: not a text file", *_place(data, nul))
+        raise UndecodableSource("holds a null byte: not a text file", *_place(data, nul))
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     body = data[len(bom) :]
     if kind is Kind.SHELL:
@@ -63,7 +66,7 @@ def decode(data: bytes, kind: Kind) -> Decoded:
     try:
         return Decoded(body.decode(encoding), encoding, bom)
     except UnicodeDecodeError as error:
-        raise UndecodableSource(f"not valid {encoding}: {error.reason}", *_place(body, error.start)) from None
+        raise _undecodable(body, error) from None
     except (LookupError, UnicodeError, ValueError) as error:
         # Codecs such as rot13 exist but turn no bytes into text.
         raise UndecodableSource(f"can't be decoded as {encoding}: {error}", 1, 1) from None
@@ -73,15 +76,27 @@ def _python_encoding(data: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
+        row = _cookie_row(data)
+        if "unknown encoding" in str(error):
+            raise UndecodableSource(str(error), row, 1) from None
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as undecodable:
-            # detect_encoding says "invalid or missing encoding declaration" for this, and not where.
-            if "unknown encoding" not in str(error):
-                place = _place(data, undecodable.start)
-                raise UndecodableSource(f"not valid utf-8: {undecodable.reason}", *place) from None
-        raise UndecodableSource(str(error), 1, 1) from None
+            # detect_encoding only says "invalid or missing encoding declaration", and not where.
+            raise _undecodable(data, undecodable) from None
+        message = "encoding problem: the byte order mark says utf-8, the coding cookie says something else"
+        raise UndecodableSource(message, row, 1) from None
     return "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _cookie_row(data: bytes) -> int:
+    """Return the row of the coding cookie, which is the first or the second (PEP 263)."""
+    return 1 if _COOKIE.match(data.removeprefix(codecs.BOM_UTF8)) else 2
+
+
+def _undecodable(data: bytes, error: UnicodeDecodeError) -> UndecodableSource:
+    message = f"not valid {error.encoding}: can't decode byte {data[error.start]:#04x} ({error.reason})"
+    return UndecodableSource(message, *_place(data, error.start))
 
 
 def _place(data: bytes, offset: int) -> tuple[int, int]:
