@@ -178,11 +178,19 @@ class PythonEditor:
         return Edit(Span(self._positions[neighbours[position - 1]].end, self._positions[node].end), "")
 
     def _end_of_gap(self, lines: Span) -> int:
-        """Return the end of what goes with removed lines: one blank line, if there is one on either side."""
+        """Return the end of what goes with removed lines: blank lines that would otherwise double those above."""
+        above, below = self._blank_rows(lines)
+        return self.index.line_start(self._rows(lines)[1] + 1 + min(above, below))
+
+    def _blank_rows(self, lines: Span) -> tuple[int, int]:
+        """Return how many blank lines stand above and below lines."""
         first, last = self._rows(lines)
-        above = first > 1 and not self.index.line(first - 1).strip()
-        below = last < len(self.index) and not self.index.line(last + 1).strip()
-        return self.index.line_start(last + 2) if above and below else lines.end
+        above = below = 0
+        while first - above > 1 and not self.index.line(first - above - 1).strip():
+            above += 1
+        while last + below < len(self.index) and not self.index.line(last + below + 1).strip():
+            below += 1
+        return above, below
 
     def _has_comment(self, span: Span) -> bool:
         import libcst as cst
@@ -245,6 +253,8 @@ class PythonEditor:
             if '"""' in text or "'''" in text or "\\\n" in text:
                 return None
             moved += [line.rstrip("\r\n") for line in _dedent(text.splitlines(keepends=True), self.indentation(span))]
+            if span is not spans[-1]:
+                moved += [""] * self._blank_rows(first)[1]
             remaining = [
                 sibling
                 for sibling in found.siblings
@@ -263,14 +273,13 @@ class PythonEditor:
     # -- displays ---------------------------------------------------------------------------------------------------
 
     def remove_element(self, statement: Span, element: Span) -> Removal | None:
-        """Take an element out of the tuple, list or set display it stands in, commas and all."""
+        """Take an element out of the tuple, list, set or dict display it stands in (a dict's by its key), commas and all."""
         import libcst as cst
 
         for display in self._displays(statement):
             for position, item in enumerate(display.elements):
-                if not isinstance(item, cst.Element) or self._positions[item.value].start != element.start:
-                    continue
-                if self._positions[item.value].end != element.end:
+                written = item.key if isinstance(item, cst.DictElement) else item.value
+                if self._positions[written] != element:
                     continue
                 kept = [other for other in display.elements if other is not item]
                 if kept and position == len(kept):
@@ -283,14 +292,14 @@ class PythonEditor:
                 return Removal((_smallest(span, before, after),), before.count("#") != after.count("#"))
         return None
 
-    def _displays(self, statement: Span) -> Iterator[cst.Tuple | cst.List | cst.Set]:
+    def _displays(self, statement: Span) -> Iterator[cst.Tuple | cst.List | cst.Set | cst.Dict]:
         import libcst as cst
 
         found = self._statement(statement)
         todo: list[cst.CSTNode] = [found.node]
         while todo:
             node = todo.pop()
-            if isinstance(node, (cst.Tuple, cst.List, cst.Set)):
+            if isinstance(node, (cst.Tuple, cst.List, cst.Set, cst.Dict)):
                 yield node
             todo.extend(node.children)
 

@@ -56,7 +56,7 @@ class HandlerFallsThrough(ScriptRule):
 
     ## Fix
 
-    Appends `sys.exit(128 + signum)` to the handler. None for lambdas and for handlers that return early.
+    Appends `sys.exit(128 + signum)` to the handler. None for handlers that return early.
 
     ## Leaves alone
 
@@ -76,9 +76,11 @@ class HandlerFallsThrough(ScriptRule):
         """Yield one diagnostic for each handler that marks and returns."""
         numbers = script.settings.preemption_numbers()
         for handler in script.preemption_handlers:
-            marked = [outcome for outcome in handler.outcomes if outcome.marked and outcome.signum in numbers]
-            if marked and all(self._falls_through(script, handler, outcome) for outcome in marked):
-                yield self._diagnostic(script, handler)
+            for number in sorted(handler.numbers & numbers):
+                marked = [outcome for outcome in handler.outcomes if outcome.marked and outcome.signum == number]
+                if marked and all(self._falls_through(script, handler, outcome) for outcome in marked):
+                    yield self._diagnostic(script, handler)
+                    break
 
     @staticmethod
     def _falls_through(script: Script, handler: Handler, outcome: Outcome) -> bool:
@@ -102,21 +104,23 @@ class HandlerFallsThrough(ScriptRule):
     @staticmethod
     def _fix(script: Script, handler: Handler) -> Fix | None:
         node = handler.function.node
-        if isinstance(node, ast.Lambda) or id(node) in script.shared_functions:
+        if id(node) in script.shared_functions:
             return None
+        reference = repair.module_name(script, "sys")
+        line = f"{reference.name}.exit({_code(script, handler, node)})"
+        if isinstance(node, ast.Lambda):
+            edit = Edit(script.span(node.body), f"({script.source(node.body)}, {line})")
+            return Fix(f"Leave by {line}", (*reference.edits, edit))
         returns = [child for child in ast.walk(node) if isinstance(child, ast.Return)]
         last = node.body[-1]
         if any(child is not last for child in returns):
             return None
-        code = _code(script, handler, node)
-        reference = repair.module_name(script, "sys")
-        line = f"{reference.name}.exit({code})"
         span = script.span(last)
         edit = Edit(span, line) if isinstance(last, ast.Return) else script.editor.insert_after(span, [line])
         return Fix(f"Leave by {line}", (*reference.edits, edit))
 
 
-def _code(script: Script, handler: Handler, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+def _code(script: Script, handler: Handler, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> str:
     """Return ``128 + signum`` with the handler's parameter, if it is called with the signal number."""
     names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
     if names and names[0] in ("self", "cls") and handler.function.owner is not None:

@@ -122,7 +122,8 @@ class SigintHijacked(ScriptRule):
         )
 
     def _fix(self, script: Script, registration: Registration, handler: Handler, use: SignalUse) -> Fix | None:
-        if handler.numbers == {_SIGINT}:
+        handled = {number for found in script.registrations for number in found.numbers}
+        if handler.numbers == {_SIGINT} and int(signal.SIGTERM) not in handled:
             return self._sigterm_instead(script, use)
         return self._drop(script, registration, use)
 
@@ -154,7 +155,7 @@ class SigintHijacked(ScriptRule):
             if not isinstance(loop, ast.For) or len(loop.body) > 1:
                 return None
             statement = loop
-        elif not isinstance(statement, ast.Expr) or statement.value is not registration.node:
+        elif registration.numbers != {_SIGINT} or not isinstance(statement, ast.Expr) or statement.value is not registration.node:
             return None
         removal = script.editor.remove_statement(script.span(statement))
         return Fix(message, removal.edits, _applicability(removal.loses_comment))

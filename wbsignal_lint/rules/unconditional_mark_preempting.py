@@ -90,8 +90,12 @@ class UnconditionalMarkPreempting(ScriptRule):
         return all(ast.dump(guard) in held_for_init for guard in state.guards)
 
     def _diagnostic(self, script: Script, mark: Mark) -> Diagnostic:
+        function = mark.node.func
+        span = script.span(mark.node)
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
+            span = Span(script.offset(function.value, end=True), span.end)
         return self.at(
-            script.span(mark.node),
+            span,
             "mark_preempting() is called on every path after wandb.init(): "
             "any failure of this run, a bug as well, is taken for a preemption and requeued",
             outcome=f"on any error {describe_record(True, 1)}",

@@ -52,7 +52,7 @@ from wbsignal_lint.script.vocabulary import (
     sets_flag,
 )
 
-__all__ = ["Collector"]
+__all__ = ["Collector", "function_of"]
 
 _DISPOSITIONS = -1
 """Number of the heap object that holds what each signal is bound to."""
@@ -77,6 +77,26 @@ _WORKERS = frozenset(
     }
 )
 
+# Methods by whose name a thread or worker is recognised where the object isn't known: context.Process(target=…).
+_STARTS = {
+    "Process": Context.WORKER,
+    "Pool": Context.WORKER,
+    "ProcessPoolExecutor": Context.WORKER,
+    "DataLoader": Context.WORKER,
+    "map": Context.WORKER,
+    "imap": Context.WORKER,
+    "imap_unordered": Context.WORKER,
+    "starmap": Context.WORKER,
+    "map_async": Context.WORKER,
+    "apply_async": Context.WORKER,
+    "Thread": Context.THREAD,
+    "Timer": Context.THREAD,
+    "submit": Context.THREAD,
+    "run_in_executor": Context.THREAD,
+    "start_new_thread": Context.THREAD,
+}
+_TASKS = frozenset({"create_task", "ensure_future", "wait_for", "shield"})
+
 Effect = Callable[["Collector", ast.Call, CallArguments, State], Evaluated]
 
 
@@ -95,7 +115,7 @@ class Collector(Interpreter):
         self.instances: dict[int, Instance] = {}
         self._registrations: dict[int, Registration] = {}
         self._handlers: dict[tuple[int, int], Handler] = {}
-        self._written: list[tuple[Value, ast.expr]] = []
+        self._written: list[tuple[set[str], ast.expr]] = []
         self._seen: set[tuple[int, object]] = set()
         self._sites = itertools.count(1)
 
@@ -107,12 +127,13 @@ class Collector(Interpreter):
         return self.handler is not None
 
     @contextmanager
-    def writing(self, value: Value, written: ast.expr | None) -> Iterator[None]:
+    def writing(self, target: ast.expr, value: Value, written: ast.expr | None) -> Iterator[None]:
         """Remember which element of a display the loop is at."""
         if written is None:
             yield
             return
-        self._written.append((value, written))
+        names = {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+        self._written.append((names, written))
         try:
             yield
         finally:
@@ -175,10 +196,14 @@ class Collector(Interpreter):
             return _add_signal_handler(self, node, arguments, state)
         if method in ("finish", "join") and is_run_name(base) and method == "finish":
             return self.finish(node, arguments, state)
-        if method == "submit" and isinstance(node.func, ast.Attribute) and arguments.positional:
-            self.started.append((arguments.positional[0], Context.THREAD))
-        if method in ("run_until_complete", "create_task", "ensure_future", "gather") and arguments.positional:
+        if method in _STARTS and isinstance(node.func, ast.Attribute):
+            self._start(arguments, _STARTS[method])
+        if method in _TASKS and arguments.positional:
             return [(state, arguments.positional[0])]
+        if method == "gather":
+            return [(state, Items(arguments.positional))]
+        if method == "run_until_complete" and arguments.positional:
+            return self.wait_for(arguments.positional[0], state)
         if self._is_training(path, base, method, arguments):
             blocking = not is_training_step(base, method) and method != "log"
             self.train(node, state, blocking=blocking)
@@ -212,12 +237,9 @@ class Collector(Interpreter):
             self.note_write(base, state, outside=False)
 
     def _start(self, arguments: CallArguments, context: Context) -> None:
-        words = ("target", "function", "initializer", "worker_init_fn")
-        for name, value in arguments.keywords:
-            if name in words:
-                self.started.append((value, context))
-        if context is Context.THREAD and len(arguments.positional) > 1:
-            self.started.append((arguments.positional[1], context))
+        words = ("target", "function", "func", "initializer", "worker_init_fn")
+        given = [value for name, value in arguments.keywords if name in words]
+        self.started += [(value, context) for value in (*arguments.positional, *given) if function_of(value) is not None]
 
     # -- what the effects do --------------------------------------------------------------------------------------
 
@@ -293,6 +315,8 @@ class Collector(Interpreter):
         number = self._number(target)
         if number is None:
             return
+        if isinstance(bound, Instance):
+            bound = self.attribute(bound, "__call__", state)
         disposition = self._disposition(bound)
         state.heap[(_DISPOSITIONS, str(number))] = bound
         if self.in_handler:
@@ -308,7 +332,7 @@ class Collector(Interpreter):
             found.handler = self._handler_for(bound)
             if found not in found.handler.registrations:
                 found.handler.registrations.append(found)
-        use = self._use(number, target, argument)
+        use = self._use(number, argument)
         if use not in found.uses:
             found.uses.append(use)
         if found.late is None and state.trained is not None and number not in state.registered:
@@ -328,7 +352,7 @@ class Collector(Interpreter):
 
     @staticmethod
     def _disposition(bound: Value) -> Disposition:
-        if _function_of(bound) is not None:
+        if function_of(bound) is not None:
             return Disposition.HANDLER
         if isinstance(bound, External):
             if bound.path == "signal.SIG_IGN":
@@ -340,7 +364,7 @@ class Collector(Interpreter):
         return Disposition.UNKNOWN
 
     def _handler_for(self, bound: Value) -> Handler:
-        function = _function_of(bound)
+        function = function_of(bound)
         assert function is not None
         receiver = bound.receiver.ident if isinstance(bound, BoundMethod) and isinstance(bound.receiver, Instance) else 0
         key = (id(function.node), receiver)
@@ -351,15 +375,12 @@ class Collector(Interpreter):
             self.script.handlers.append(known)
         return known
 
-    def _use(self, number: int, target: Value, argument: ast.expr) -> SignalUse:
+    def _use(self, number: int, argument: ast.expr) -> SignalUse:
         name = signal.Signals(number).name
-        literal = isinstance(argument, ast.Constant) or (
-            isinstance(argument, ast.Attribute) and argument.attr == name
-        )
-        if not literal:
-            for value, written in reversed(self._written):
-                if value == target or (isinstance(value, Items) and target in value.values):
-                    return SignalUse(number, name, written, element=True)
+        read = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)}
+        for bound, written in reversed(self._written):
+            if bound & read:
+                return SignalUse(number, name, written, element=True)
         return SignalUse(number, name, argument)
 
     # -- signal numbers -------------------------------------------------------------------------------------------
@@ -381,13 +402,14 @@ class Collector(Interpreter):
     """The signal that the handler being run was called for."""
 
 
-def _function_of(bound: Value) -> Function | None:
+def function_of(bound: Value) -> Function | None:
+    """Return the function of this file that a callable value comes down to, if it is one."""
     if isinstance(bound, Function):
         return bound
     if isinstance(bound, BoundMethod):
         return bound.function
     if isinstance(bound, Partial):
-        return _function_of(bound.callee)
+        return function_of(bound.callee)
     return None
 
 
@@ -491,7 +513,7 @@ def _add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArg
     passed = tuple(
         SignalNumber(value.value) if isinstance(value, Const) and value.value == number else value for value in rest
     )
-    bound = Partial(callback, passed, ()) if _function_of(callback) is not None else callback
+    bound = Partial(callback, passed, ()) if function_of(callback) is not None else callback
     collector.register(node, "add_signal_handler", target, bound, state, node.args[0])
     return [(state, NONE)]
 
@@ -509,8 +531,12 @@ def _getattr(collector: Collector, node: ast.Call, arguments: CallArguments, sta
     return [(state, collector.attribute(base, name.value, state))]
 
 
+def _asyncio_run(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return collector.wait_for(arguments.get(0) or UNKNOWN, state)
+
+
 def _same(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-    """Return the argument: ``int(signum)``, ``tuple(SIGNALS)``, ``asyncio.run(main())``."""
+    """Return the argument: ``int(signum)``, ``tuple(SIGNALS)``."""
     value = arguments.get(0)
     return [(state, value if value is not None else UNKNOWN)]
 
@@ -535,8 +561,8 @@ def _dict_part(part: str) -> Effect:
         assert items.keys is not None
         if part == "items":
             pairs = tuple(Items(pair) for pair in zip(items.keys, items.values, strict=True))
-            return [(state, Items(pairs))]
-        return [(state, Items(items.keys if part == "keys" else items.values))]
+            return [(state, Items(pairs, items.key_nodes))]
+        return [(state, Items(items.keys if part == "keys" else items.values, items.key_nodes))]
 
     return effect
 
@@ -574,7 +600,7 @@ _EFFECTS: dict[str, Effect] = {
     "builtins.set": _same,
     "builtins.frozenset": _same,
     "builtins.sorted": _same,
-    "asyncio.run": _same,
+    "asyncio.run": _asyncio_run,
     "builtins.dict.items": _dict_part("items"),
     "builtins.dict.keys": _dict_part("keys"),
     "builtins.dict.values": _dict_part("values"),

@@ -157,6 +157,10 @@ class Evaluator:
         """Evaluate a call."""
         raise NotImplementedError
 
+    def wait_for(self, value: Value, state: State) -> Evaluated:
+        """Evaluate ``await value``: run a coroutine to its end."""
+        raise NotImplementedError
+
     def comprehension(self, node: ast.expr, state: State) -> Evaluated:
         """Evaluate a comprehension or generator expression."""
         raise NotImplementedError
@@ -303,6 +307,8 @@ class Evaluator:
             if self.assume_main_process:
                 return [(after, self._assumed(last_identifier(node.func), value)) for after, value in results]
             return results
+        if isinstance(node, ast.Await):
+            return [pair for after, value in self.evaluate(node.value, state) for pair in self.wait_for(value, after)]
         if isinstance(node, ast.BoolOp):
             return self._boolean(node, state)
         if isinstance(node, ast.IfExp):
@@ -377,14 +383,13 @@ class Evaluator:
     def _combine(self, node: ast.expr, values: list[Value], state: State) -> Value:
         if isinstance(node, ast.Attribute):
             return self._assumed(node.attr, self.attribute(values[0], node.attr, state))
-        if isinstance(node, (ast.Await, ast.Starred)):
-            return values[0] if isinstance(node, ast.Await) else UNKNOWN
         if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             return self._display(node, values)
         if isinstance(node, ast.Dict):
             half = len(node.keys)
             if len(values) == 2 * half:
-                return Items(tuple(values[half:]), tuple(node.values), tuple(values[:half]))
+                written = tuple(key for key in node.keys if key is not None)
+                return Items(tuple(values[half:]), tuple(node.values), tuple(values[:half]), written)
             return UNKNOWN
         if isinstance(node, ast.BinOp):
             return self._binary(node.op, *values)

@@ -141,7 +141,8 @@ class Handler:
     finishes: list[Finish] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     """``id()`` of the function nodes that run as part of this handler."""
-    unknown_calls: bool = False
+    followed: bool = False
+    """Its outcomes have been worked out (they stay empty for handlers that Python never executes)."""
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -298,7 +299,13 @@ class Script:
     def preemption_handlers(self) -> list[Handler]:
         """The handlers bound to at least one preemption signal."""
         numbers = self.settings.preemption_numbers()
-        return [handler for handler in self.handlers if handler.numbers & numbers]
+        return [handler for handler in self.handlers if handler.numbers & numbers and self._is_in_training(handler)]
+
+    def _is_in_training(self, handler: Handler) -> bool:
+        """Say whether a handler is registered in a process that trains: not in a thread, nor in a worker without a run."""
+        contexts = {registration.context for registration in handler.registrations}
+        worker_trains = any(init.context is Context.WORKER for init in self.inits)
+        return bool(contexts & {Context.MAIN, Context.LIBRARY}) or (Context.WORKER in contexts and worker_trains)
 
     @property
     def runs_are_managed(self) -> bool:

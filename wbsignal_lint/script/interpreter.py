@@ -20,6 +20,7 @@ from wbsignal_lint.script.values import (
     BoundMethod,
     Class,
     Const,
+    Coroutine,
     External,
     Function,
     Instance,
@@ -287,7 +288,8 @@ class Interpreter(Evaluator):
         if not isinstance(iterable, Items):
             return None
         if iterable.keys is not None:
-            return [(key, None) for key in iterable.keys]
+            written: Sequence[ast.expr | None] = iterable.key_nodes or [None] * len(iterable.keys)
+            return list(zip(iterable.keys, written, strict=True)) if len(written) == len(iterable.keys) else None
         nodes: Sequence[ast.expr | None] = iterable.nodes or [None] * len(iterable.values)
         return list(zip(iterable.values, nodes, strict=True))
 
@@ -301,7 +303,7 @@ class Interpreter(Evaluator):
             going_on: list[State] = []
             for before in states:
                 self.assign(node.target, value, before)
-                with self.writing(value, written):
+                with self.writing(node.target, value, written):
                     for after, end in self.run_block(node.body, before):
                         if end.ending in (Ending.NORMAL, Ending.CONTINUE):
                             going_on.append(after)
@@ -314,7 +316,7 @@ class Interpreter(Evaluator):
         return out
 
     @contextmanager
-    def writing(self, value: Value, written: ast.expr | None) -> Iterator[None]:
+    def writing(self, target: ast.expr, value: Value, written: ast.expr | None) -> Iterator[None]:
         """Remember, while a loop body runs, which expression wrote the element it is at."""
         yield
 
@@ -386,7 +388,7 @@ class Interpreter(Evaluator):
                 step: list[tuple[State, list[Value]]] = []
                 for before, values in states:
                     self.assign(first.target, value, before)
-                    with self.writing(value, written):
+                    with self.writing(first.target, value, written):
                         step += [
                             (end, [*values, found[-1]]) for end, found in self.evaluate_all(elements, before)
                         ]
@@ -590,6 +592,8 @@ class Interpreter(Evaluator):
             arguments = CallArguments((callee.receiver, *arguments.positional), arguments.keywords, arguments.starred)
             callee = callee.function
         if isinstance(callee, Function):
+            if isinstance(callee.node, ast.AsyncFunctionDef):
+                return [(state, Coroutine(callee, arguments))]
             return self._call_function(callee, arguments, state)
         if isinstance(callee, Class):
             return self._instantiate(callee, arguments, state)
@@ -600,6 +604,18 @@ class Interpreter(Evaluator):
         if node is None:
             return [(state, UNKNOWN)]
         return self.call_external(callee, node, arguments, state)
+
+    def wait_for(self, value: Value, state: State) -> Evaluated:
+        """Run a coroutine to its end; anything else that is awaited yields something unknown."""
+        if isinstance(value, Coroutine):
+            assert isinstance(value.arguments, CallArguments)
+            return self._call_function(value.function, value.arguments, state)
+        if isinstance(value, Items) and any(isinstance(item, Coroutine) for item in value.values):
+            states = [state]
+            for item in value.values:
+                states = [after for before in states for after, _ in self.wait_for(item, before)]
+            return [(after, UNKNOWN) for after in states]
+        return [(state, value if isinstance(value, Run) else UNKNOWN)]
 
     def _call_function(self, function: Function, arguments: CallArguments, state: State) -> Evaluated:
         recursive = any(frame.function is function.node for frame in self.stack)

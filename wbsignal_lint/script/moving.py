@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wbsignal_lint.diagnostics import Applicability, Fix
-from wbsignal_lint.script.evaluator import own_nodes
+from wbsignal_lint.script.evaluator import Scope, own_nodes
 from wbsignal_lint.script.facts import Registration, Script
 from wbsignal_lint.script.state import Training
 
@@ -218,7 +218,7 @@ def _uses_later_names(script: Script, registration: Registration, early: ast.stm
     start = script.offset(early, end=False)
     node = registration.handler.function.node
     names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load)}
-    for name in names:
+    for name in names - Scope(node).locals:
         bindings = _bindings(script, name, early)
         if bindings and all(script.offset(binding, end=False) >= start for binding in bindings):
             return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from wbsignal_lint.diagnostics import LineIndex
-from wbsignal_lint.script.effects import Collector
-from wbsignal_lint.script.evaluator import last_identifier
+from wbsignal_lint.script.effects import Collector, function_of
+from wbsignal_lint.script.evaluator import last_identifier, own_nodes
 from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
@@ -49,14 +49,15 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
     collector = Collector(script)
     heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=_module_names()))
     heap = _follow_threads(collector, heap)
-    heap = _follow_uncalled(collector, tree, heap)
-    ordinary = frozenset(collector.executed)
-    reached: set[int] = set()
-    for handler in script.handlers:
-        _follow_handler(collector, handler, {**heap, **(collector.live_heap or {})})
-        reached |= handler.reached
-    script.handler_functions = frozenset(reached)
-    script.shared_functions = frozenset(reached & ordinary)
+    # The file may be a library: what nobody calls is an entry. What only handlers call is none.
+    called = {last_identifier(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    heap = _follow_uncalled(collector, tree, heap, called | _names_of_handlers(tree))
+    _follow_handlers(collector, heap)
+    heap = _follow_uncalled(collector, tree, heap, set())
+    _follow_handlers(collector, heap)
+    reached = frozenset().union(*(handler.reached for handler in script.handlers))
+    script.handler_functions = reached
+    script.shared_functions = reached & frozenset(collector.executed)
     return script
 
 
@@ -89,11 +90,10 @@ def _follow_threads(collector: Collector, heap: _Heap) -> _Heap:
     done: set[int] = set()
     while collector.started:
         value, context = collector.started.pop(0)
-        function = value.callee if isinstance(value, Partial) else value
-        node = getattr(function, "node", None) or getattr(getattr(function, "function", None), "node", None)
-        if node is None or id(node) in done:
+        function = function_of(value)
+        if function is None or id(function.node) in done:
             continue
-        done.add(id(node))
+        done.add(id(function.node))
         heap = _follow_call(collector, value, context, heap)
     return heap
 
@@ -105,31 +105,37 @@ def _follow_call(collector: Collector, value: Value, context: Context, heap: _He
 
         def run(before: State) -> list[Path]:
             found = collector.call_value(value, None, CallArguments(starred=True), before)
-            return [(after, NORMAL) for after, _ in found]
+            return [(end, NORMAL) for after, result in found for end, _ in collector.wait_for(result, after)]
 
         return _follow(collector, run, state)
     finally:
         collector.context = Context.MAIN
 
 
-def _follow_uncalled(collector: Collector, tree: ast.Module, heap: _Heap) -> _Heap:
-    """Follow the functions that nothing in the file calls: it may be a library, and they its entries."""
-    handlers = _names_of_handlers(tree)
-    called = {last_identifier(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    candidates = list(_functions(collector, tree, heap))
-    # Those that nobody calls first: they reach the others with real arguments.
-    candidates.sort(key=lambda item: item[0] in called)
-    for name, value in candidates:
-        node = value.node if isinstance(value, Function) else None
-        if node is None or id(node) in collector.executed or name in handlers or name == "__init__":
+def _follow_uncalled(collector: Collector, tree: ast.Module, heap: _Heap, skipped: set[str]) -> _Heap:
+    """Follow the functions that were not reached yet, but for those with a name in ``skipped``."""
+    handled = {id(handler.function.node) for handler in collector.script.handlers}
+    for handler in collector.script.handlers:
+        handled |= handler.reached
+    for name, function in _functions(tree, heap):
+        if id(function.node) in collector.executed or id(function.node) in handled:
             continue
-        if value.owner is not None if isinstance(value, Function) else False:
-            assert isinstance(value, Function)
-            heap = _follow_method(collector, value, heap)
+        if name in skipped or name == "__init__":
+            continue
+        if function.owner is not None:
+            heap = _follow_method(collector, function, heap)
         else:
-            heap = _follow_call(collector, value, Context.LIBRARY, heap)
+            heap = _follow_call(collector, function, Context.LIBRARY, heap)
         heap = _follow_threads(collector, heap)
     return heap
+
+
+def _follow_handlers(collector: Collector, heap: _Heap) -> None:
+    """Run the handlers that have not been run yet."""
+    for handler in collector.script.handlers:
+        if not handler.followed:
+            handler.followed = True
+            _follow_handler(collector, handler, {**heap, **(collector.live_heap or {})})
 
 
 def _follow_method(collector: Collector, method: Function, heap: _Heap) -> _Heap:
@@ -142,7 +148,7 @@ def _follow_method(collector: Collector, method: Function, heap: _Heap) -> _Heap
     return _follow_call(collector, Partial(method, (receiver,), ()), Context.LIBRARY, heap)
 
 
-def _functions(collector: Collector, tree: ast.Module, heap: _Heap) -> list[tuple[str, Function]]:
+def _functions(tree: ast.Module, heap: _Heap) -> list[tuple[str, Function]]:
     """Return the functions of the module and the methods of its classes, in the order they are written."""
     found: list[tuple[str, Function]] = []
     for (number, name), value in heap.items():
@@ -163,12 +169,15 @@ def _names_of_handlers(tree: ast.Module) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and last_identifier(node.func) in ("signal", "add_signal_handler"):
-            names |= {last_identifier(argument) for argument in node.args[1:2]}
+            for argument in node.args[1:2]:
+                names |= {last_identifier(child) for child in ast.walk(argument)}
     return names - {""}
 
 
 def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None:
     """Run a handler for each of its signals, as if the signal came while training goes on."""
+    if isinstance(handler.function.node, ast.AsyncFunctionDef) or _yields(handler.function.node):
+        return  # Python never executes the body of such a handler.
     collector.handler = handler
     executed, collector.executed = collector.executed, set()
     try:
@@ -182,7 +191,6 @@ def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None
             try:
                 found = collector.call_value(handler.value, None, CallArguments(passed), state)
             except Budget:
-                handler.unknown_calls = True
                 return
             handler.outcomes += [Outcome(number, NORMAL, after) for after, _ in found]
             handler.outcomes += [Outcome(number, end, after) for after, end in collector.escapes]
@@ -192,3 +200,8 @@ def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None
         collector.executed = executed
         collector.handler = None
         collector.signal_number = None
+
+
+def _yields(node: ast.AST) -> bool:
+    body = getattr(node, "body", [])
+    return isinstance(body, list) and any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in own_nodes(body))

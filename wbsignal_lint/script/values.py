@@ -11,6 +11,7 @@ __all__ = [
     "BoundMethod",
     "Class",
     "Const",
+    "Coroutine",
     "External",
     "Function",
     "Instance",
@@ -123,6 +124,14 @@ class Partial(Value):
     keywords: tuple[tuple[str, Value], ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Coroutine(Value):
+    """A call of an ``async def`` function that nobody has awaited yet."""
+
+    function: Function
+    arguments: object
+
+
 @dataclass(frozen=True)
 class Items(Value):
     """A tuple, list, set or dict display with known elements; ``nodes`` are where they are written, ``keys`` a dict's."""
@@ -130,6 +139,7 @@ class Items(Value):
     values: tuple[Value, ...]
     nodes: tuple[ast.expr, ...] = field(default=(), compare=False)
     keys: tuple[Value, ...] | None = None
+    key_nodes: tuple[ast.expr, ...] = field(default=(), compare=False)
 
 
 UNKNOWN = Unknown()
