@@ -29,7 +29,10 @@ from wbsignal_lint.sources import Source, decode, find_sources, stdin_source
 __all__ = ["main"]
 
 # A subcommand is a module with `main(argv) -> exit status`, imported when it is called for.
-COMMANDS = {"rule": ("wbsignal_lint.explain", "explain a rule: rule [CODE|NAME|--all]")}
+COMMANDS = {
+    "rule": ("wbsignal_lint.explain", "explain a rule: rule [CODE|NAME|--all]"),
+    "drill": ("wbsignal_lint.drill.command", "measure what W&B records for a command: drill [OPTIONS] -- COMMAND"),
+}
 
 CLEAN, FINDINGS, TROUBLE = 0, 1, 2
 INTERRUPTED, BROKEN_PIPE = 130, 141

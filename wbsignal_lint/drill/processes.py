@@ -133,13 +133,15 @@ class ProcessTree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Kill whatever is left."""
+        """Kill whatever is left, undisturbed by an impatient second Ctrl-C."""
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         try:
             self.kill_all()
-        finally:
             for process in self._launched.values():
                 process.wait()
+        finally:
             _set_subreaper(self._was_subreaper)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def launch(
         self, command: Sequence[str], cwd: Path | None, environment: Mapping[str, str]
