@@ -50,11 +50,11 @@ def decode(data: bytes, kind: Kind) -> Decoded:
     not UTF-8, because a shell takes any bytes and Latin-1 gives each byte back as it was.
 
     Raises:
-        UndecodableSource: an unknown encoding, bytes that are not text in it, or a null byte.
+        UndecodableSource: an unknown encoding, bytes that are not text in it, or a NUL byte.
     """
     nul = data.find(b"\0")
     if nul >= 0:
-        raise UndecodableSource("holds a null byte: not a text file", *_place(data, nul))
+        raise UndecodableSource("holds a NUL byte: not a text file", *_place(data, nul))
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     body = data[len(bom) :]
     if kind is Kind.SHELL:

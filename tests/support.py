@@ -1,0 +1,89 @@
+"""What several tests need: where the fixtures are, what they expect, and the command line as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wbsignal_lint.cli import main
+
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
+CLI = (sys.executable, "-m", "wbsignal_lint")
+
+_EXPECT = re.compile(r"#\s*expect(?:\[(?P<shift>[+-]\d+)\])?:\s*(?P<codes>WBS\d+(?:\s*,\s*WBS\d+)*)[ \t]*(?=\r|\n|$)")
+
+# What the caller's shell may have set, and no test wants.
+_QUIET = ("FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS")
+
+
+def run(
+    command: Sequence[str | Path],
+    cwd: Path,
+    *,
+    data: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; output is decoded as UTF-8."""
+    variables = {name: value for name, value in os.environ.items() if name not in _QUIET}
+    variables.update({"PYTHONPATH": str(ROOT), **(environment or {})})
+    done = subprocess.run(command, cwd=cwd, input=data, env=variables, capture_output=True, check=False)
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+    )
+
+
+def lint(*arguments: str | Path, cwd: Path, data: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    """Run wbsignal-lint in a process of its own."""
+    return run([*CLI, *arguments], cwd, data=data)
+
+
+def lint_here(*arguments: str | Path) -> int:
+    """Run wbsignal-lint in this process, for tests that call it hundreds of times; output goes to pytest's capture."""
+    return main([str(argument) for argument in arguments])
+
+
+def read_source(path: Path) -> str:
+    """Read a fixture as text of which every byte can be written back, whatever its encoding."""
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def expectations(text: str) -> list[tuple[int, str]]:
+    """Return the findings that the comments of a fixture ask for, as pairs of row and code."""
+    expected: list[tuple[int, str]] = []
+    for row, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        for match in _EXPECT.finditer(line):
+            shifted = row + int(match["shift"] or 0)
+            expected += [(shifted, code.strip()) for code in match["codes"].split(",")]
+    return sorted(expected)
+
+
+def without_expectations(text: str) -> str:
+    """Return a fixture's text without its ``# expect: …`` comments; one on a line of its own goes with its line."""
+    text = re.sub(rf"(?m)^[ \t]*{_EXPECT.pattern}(?:\r\n|\r|\n)", "", text)
+    return re.sub(rf"[ \t]*{_EXPECT.pattern}", "", text)
+
+
+def fixture_folders() -> list[Path]:
+    """Return the folders of all rules."""
+    return sorted(path for path in FIXTURES.iterdir() if path.is_dir())
+
+
+def fixture_files(kind: str) -> list[Path]:
+    """Return all fixtures whose name begins with ``bad``, ``good`` or ``fixed``."""
+    return [path for folder in fixture_folders() for path in sorted(folder.glob(f"{kind}_*"))]
+
+
+def fixture_id(path: Path) -> str:
+    """Return a short name for a fixture in test ids."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def head_entry(text: str, key: str) -> str | None:
+    """Return what a head comment such as ``# fix: unsafe`` says."""
+    match = re.search(rf"(?m)^#\s*{key}:\s*(.*?)\s*$", text)
+    return match[1] if match else None
