@@ -189,8 +189,8 @@ class _Drill:
             launched = time.monotonic()
             signalled_at: float | None = None
             found: Disposition | None = None
+            self.progress("waiting for the run" if plan.signals else "waiting for the end")
             if plan.signals:
-                self.progress("waiting for the run")
                 reached = self.wait(plan.start_timeout, lambda: self.moment_has_come(launched))
                 if reached:
                     found = disposition(self.process.pid, plan.signals[0])

@@ -1,0 +1,3 @@
+"""Crashes on its configuration."""
+
+raise ValueError("learning rate must be positive")
