@@ -30,7 +30,7 @@ MENDABLE = [path for path in BAD if path.parent.name != UNREADABLE]
 
 @functools.cache
 def findings_in(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Lint a folder of fixtures, its own rule switched on even if it is opt-in, and return the findings by file name."""
+    """Lint a folder of fixtures, its own rule switched on even if it is opt-in, and return the findings by file."""
     done = lint(
         *("--isolated", "--output-format", "json", "--extend-select", folder.name),
         *sorted(path.name for path in folder.iterdir() if path.name.startswith(("bad_", "good_", "fixed_"))),

@@ -69,7 +69,7 @@ def check_selector(selector: str) -> None:
     if any(_selects(selector, rule) for rule in all_rules()):
         return
     known = {key.casefold(): key for rule in all_rules() for key in (rule.code, rule.name)}
-    close = difflib.get_close_matches(selector.casefold(), known, n=1)
+    close = difflib.get_close_matches(selector.casefold(), known, n=1, cutoff=0.7)
     hint = f" (did you mean {known[close[0]]}?)" if close else ""
     raise UnknownSelector(f"no rule has the code, prefix or name {selector!r}{hint}")
 

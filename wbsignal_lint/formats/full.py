@@ -41,7 +41,8 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Sty
     indent = " " * len(str(place.row + 2))
     equals = f"{indent} {style.paint('=', 'blue')}"
     if diagnostic.outcome:
-        yield f"{equals} {style.paint('W&B:', 'bold')} {printable(diagnostic.outcome)}"
+        outcome = printable(diagnostic.outcome.removeprefix("W&B records "))
+        yield f"{equals} {style.paint('W&B:', 'bold')} {outcome}"
     for related in diagnostic.related:
         there = lines.position(related.span.start)
         yield f"{equals} {style.paint('note:', 'bold')} line {there.row}: {printable(related.message)}"
