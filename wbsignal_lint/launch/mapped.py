@@ -21,7 +21,7 @@ class MappedText:
     """A text and, for each of its characters, the half-open range of file offsets it was made from.
 
     ``separable[i]`` tells whether a blank inserted into the file right behind character ``i`` is read as a blank: true
-    inside quotes that are read as shell once more, false in ``bash -c wandb\\ agent``. ``None`` stands for true throughout.
+    inside quotes that are read as shell once more, false behind the ``b`` of ``eval wandb``. ``None`` stands for true throughout.
     """
 
     __slots__ = ("ends", "separable", "starts", "text")
@@ -47,6 +47,9 @@ class MappedText:
     @classmethod
     def joined(cls, pieces: Iterable[MappedText]) -> MappedText:
         """Put texts one behind the other."""
+        pieces = list(pieces)
+        if len(pieces) == 1:
+            return pieces[0]
         texts: list[str] = []
         starts: list[int] = []
         ends: list[int] = []

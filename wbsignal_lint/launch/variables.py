@@ -107,12 +107,16 @@ class Choices:
     """
 
     LIMIT = 32
+    """How many rounds are made at most."""
+    LOOKUPS = 1000
+    """How many variables are looked up in one round; values made of values of values would grow for ever."""
 
     def __init__(self) -> None:
         self.rounds = 0
         self.is_exhausted = False
         self._path: list[tuple[object, int, int]] = []
         self._picked: dict[object, int] = {}
+        self._lookups = 0
 
     def start(self) -> bool:
         """Begin the next round; false when all were made, or so many that it is not worth going on."""
@@ -128,8 +132,14 @@ class Choices:
         if self.rounds >= self.LIMIT:
             return False
         self.rounds += 1
+        self._lookups = 0
         self._picked = {}
         return True
+
+    def may_look_up(self) -> bool:
+        """Count one more variable; false when this round has looked up so many that it is not worth going on."""
+        self._lookups += 1
+        return self._lookups <= self.LOOKUPS
 
     def pick(self, key: object, count: int) -> int:
         """Return which of ``count`` alternatives holds in this round."""

@@ -20,6 +20,8 @@ __all__ = ["Expander", "unquoted_document"]
 
 _MAX_DEPTH = 12
 """How many variables deep a value is followed; also what ends ``A=$B; B=$A``."""
+_MAX_BRACKETS = 100
+"""How deep brackets may nest in one word; deeper ones are taken to reach to its end."""
 _MAX_LENGTH = 20_000
 """Characters of one value; variables that double themselves would otherwise grow for ever."""
 
@@ -102,7 +104,7 @@ class Expander:
 
     def _value(self, name: str) -> list[tuple[Expander, Assignment]] | None:
         """Return the assignments that make up the variable's value in this round; ``None``: not known."""
-        if self.depth >= _MAX_DEPTH:
+        if self.depth >= _MAX_DEPTH or not self.choices.may_look_up():
             return None
         environment, values = self.environment.lookup(name, self.position, self.block)
         if not values:
@@ -308,10 +310,12 @@ def _as_word(atoms: list[_Atom], source: MappedText) -> Word:
 
 def _as_text(atom: _Atom) -> MappedText:
     """Return what an atom reads as in a text that is read as shell once more (``bash -c "…"``)."""
-    if atom.unknown is not None or len(atom.char) == len(atom.source) == 1:
+    if atom.unknown is not None:
+        return atom.source
+    if len(atom.char) == len(atom.source) == 1:
         source = atom.source
-        separable = [atom.separable and (source.separable is None or source.separable[i]) for i in range(len(source))]
-        return MappedText(source.text, source.starts, source.ends, separable)
+        separable = atom.separable and (source.separable is None or source.separable[0])
+        return MappedText(source.text, source.starts, source.ends, [separable])
     span = atom.source.span
     return MappedText(atom.char, [span.start], [span.end], [atom.separable])
 
@@ -365,5 +369,7 @@ def _closing(text: str, index: int) -> int:
             expected.pop()
         elif char in pairs and (char == "(" or text[index - 1] == "$"):
             expected.append(pairs[char])
+            if len(expected) > _MAX_BRACKETS:
+                return len(text)
         index += 1
     return min(index, len(text))
