@@ -68,9 +68,7 @@ class Rule(abc.ABC):
         scope: Span | None = None,
     ) -> Diagnostic:
         """Make a diagnostic of this rule at ``span``."""
-        return Diagnostic(
-            self.code, self.name, self.severity, message, span, outcome, fix, related, self.url, scope
-        )
+        return Diagnostic(self.code, self.name, self.severity, message, span, outcome, fix, related, self.url, scope)
 
 
 class ScriptRule(Rule):

@@ -87,7 +87,8 @@ class HandlerFallsThrough(ScriptRule):
         if outcome.completion.ending is not Ending.NORMAL or outcome.state.recorded is not None:
             return False
         return not any(
-            effect.startswith("?") or script.is_read_outside(effect, handler.reached) for effect in outcome.state.effects
+            effect.startswith("?") or script.is_read_outside(effect, handler.reached)
+            for effect in outcome.state.effects
         )
 
     def _diagnostic(self, script: Script, handler: Handler) -> Diagnostic:
@@ -107,7 +108,8 @@ class HandlerFallsThrough(ScriptRule):
         if id(node) in script.shared_functions:
             return None
         reference = repair.module_name(script, "sys")
-        line = f"{reference.name}.exit({_code(script, handler, node)})"
+        code = f"128 + {handler.parameter}" if handler.parameter else repair.exit_code(script, None, handler)
+        line = f"{reference.name}.exit({code})"
         if isinstance(node, ast.Lambda):
             edit = Edit(script.span(node.body), f"({script.source(node.body)}, {line})")
             return Fix(f"Leave by {line}", (*reference.edits, edit))
@@ -119,14 +121,3 @@ class HandlerFallsThrough(ScriptRule):
         edit = Edit(span, line) if isinstance(last, ast.Return) else script.editor.insert_after(span, [line])
         return Fix(f"Leave by {line}", (*reference.edits, edit))
 
-
-def _code(script: Script, handler: Handler, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> str:
-    """Return ``128 + signum`` with the handler's parameter, if it is called with the signal number."""
-    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
-    if names and names[0] in ("self", "cls") and handler.function.owner is not None:
-        names = names[1:]
-    for outcome in handler.outcomes:
-        found = script.signal_parameter(outcome.state, names)
-        if found is not None:
-            return f"128 + {found}"
-    return repair.exit_code(script, None, handler)

@@ -100,9 +100,7 @@ class SigintHijacked(ScriptRule):
         others = (found for found in script.registrations if found is not registration and _SIGINT in found.numbers)
         return not registration.result_used and not any(others) and bool(script.inits)
 
-    def _marked(
-        self, script: Script, registration: Registration, handler: Handler, use: SignalUse
-    ) -> Diagnostic:
+    def _marked(self, script: Script, registration: Registration, handler: Handler, use: SignalUse) -> Diagnostic:
         return self.at(
             script.span(registration.node),
             f"SIGINT is bound to {handler.name}, which marks the run as preempting: "
@@ -155,7 +153,11 @@ class SigintHijacked(ScriptRule):
             if not isinstance(loop, ast.For) or len(loop.body) > 1:
                 return None
             statement = loop
-        elif registration.numbers != {_SIGINT} or not isinstance(statement, ast.Expr) or statement.value is not registration.node:
+        elif (
+            registration.numbers != {_SIGINT}
+            or not isinstance(statement, ast.Expr)
+            or statement.value is not registration.node
+        ):
             return None
         removal = script.editor.remove_statement(script.span(statement))
         return Fix(message, removal.edits, _applicability(removal.loses_comment))

@@ -26,12 +26,15 @@ from wbsignal_lint.script.facts import (
     Script,
     SignalUse,
 )
+from wbsignal_lint.script.heap import Heap
 from wbsignal_lint.script.interpreter import CallArguments, Interpreter
+from wbsignal_lint.script.relevance import relevant_functions
 from wbsignal_lint.script.state import Completion, Ending, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
     BoundMethod,
+    Class,
     Const,
     External,
     Function,
@@ -42,7 +45,6 @@ from wbsignal_lint.script.values import (
     Run,
     SignalNumber,
     Value,
-    join,
 )
 from wbsignal_lint.script.vocabulary import (
     ends_process,
@@ -106,9 +108,10 @@ class Collector(Interpreter):
     def __init__(self, script: Script) -> None:
         super().__init__()
         self.script = script
+        self.relevant = relevant_functions(script.tree, script.settings.training_calls)
         self.context = Context.MAIN
         self.handler: Handler | None = None
-        self.live_heap: dict[tuple[int, str], Value] | None = None
+        self.live_heap: Heap | None = None
         """What is known of every variable while training goes on: when the signal comes."""
         self.started: list[tuple[Value, Context]] = []
         """Functions handed to threads and workers."""
@@ -161,11 +164,15 @@ class Collector(Interpreter):
                 if init.node is item.context_expr or not isinstance(item.context_expr, ast.Call):
                     init.managed = True
 
-    def _instantiate(self, cls, arguments, state):  # type: ignore[no-untyped-def]
-        results = super()._instantiate(cls, arguments, state)
-        for _, value in results:
-            self.instances[id(cls.node)] = value
-        return results
+    def worth_following(self, function: Function) -> bool:
+        """Say whether a function can matter: everything in a handler, else what the relevant names lead to."""
+        return self.in_handler or id(function.node) in self.relevant
+
+    def new_instance(self, cls: Class) -> Instance:
+        """Remember an object of each class, as the receiver of methods that nobody calls."""
+        instance = super().new_instance(cls)
+        self.instances[id(cls.node)] = instance
+        return instance
 
     # -- calls ----------------------------------------------------------------------------------------------------
 
@@ -239,7 +246,9 @@ class Collector(Interpreter):
     def _start(self, arguments: CallArguments, context: Context) -> None:
         words = ("target", "function", "func", "initializer", "worker_init_fn")
         given = [value for name, value in arguments.keywords if name in words]
-        self.started += [(value, context) for value in (*arguments.positional, *given) if function_of(value) is not None]
+        self.started += [
+            (value, context) for value in (*arguments.positional, *given) if function_of(value) is not None
+        ]
 
     # -- what the effects do --------------------------------------------------------------------------------------
 
@@ -260,7 +269,9 @@ class Collector(Interpreter):
     def mark(self, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         """Mark the active run as preempting; without one the client raises."""
         if state.run in (RunState.FINISHED, RunState.NONE) and self.in_handler:
-            self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.AttributeError")))
+            self.escapes.append(
+                (state, Completion(Ending.RAISE, node, how="call", exception="builtins.AttributeError"))
+            )
             return []
         if not self.in_handler:
             in_loop = bool(self.loops)
@@ -296,21 +307,14 @@ class Collector(Interpreter):
         place: ast.AST | None = node if blocking and not self.loops else (self.loops[0] if self.loops else None)
         if place is None:
             return
-        heap = self.live_heap
-        if heap is None:
-            self.live_heap = dict(state.heap)
-        elif heap is not state.heap:
-            self.live_heap = {name: join(heap.get(name), value) for name, value in state.heap.items()} | {
-                name: value for name, value in heap.items() if name not in state.heap
-            }
+        live = state.heap.fork()
+        self.live_heap = live if self.live_heap is None else self.live_heap.join(live)
         if state.trained is None:
             state.trained = Training(place, self.trail)
 
     # -- registrations --------------------------------------------------------------------------------------------
 
-    def register(
-        self, node: ast.Call, api: str, target: Value, bound: Value, state: State, argument: ast.expr
-    ) -> None:
+    def register(self, node: ast.Call, api: str, target: Value, bound: Value, state: State, argument: ast.expr) -> None:
         """Take note of a call that binds a signal."""
         number = self._number(target)
         if number is None:
@@ -318,7 +322,7 @@ class Collector(Interpreter):
         if isinstance(bound, Instance):
             bound = self.attribute(bound, "__call__", state)
         disposition = self._disposition(bound)
-        state.heap[(_DISPOSITIONS, str(number))] = bound
+        state.heap.set(_DISPOSITIONS, str(number), bound)
         if self.in_handler:
             return
         found = self._registrations.get(id(node))
@@ -366,7 +370,9 @@ class Collector(Interpreter):
     def _handler_for(self, bound: Value) -> Handler:
         function = function_of(bound)
         assert function is not None
-        receiver = bound.receiver.ident if isinstance(bound, BoundMethod) and isinstance(bound.receiver, Instance) else 0
+        receiver = (
+            bound.receiver.ident if isinstance(bound, BoundMethod) and isinstance(bound.receiver, Instance) else 0
+        )
         key = (id(function.node), receiver)
         known = self._handlers.get(key)
         if known is None:
@@ -393,8 +399,8 @@ class Collector(Interpreter):
         if self.handler is None:
             return None, None
         for frame in reversed(self.frame.frames):
-            for (number, name), value in state.heap.items():
-                if number == frame and isinstance(value, SignalNumber) and isinstance(value.value, int):
+            for name, value in state.heap.names(frame):
+                if isinstance(value, SignalNumber) and isinstance(value.value, int):
                     return name, int(value.value)
         return None, self.signal_number
 
@@ -484,7 +490,7 @@ def _deliver(collector: Collector, node: ast.Call, target: Value | None, state: 
     if number is None:
         state.effects |= {"?kill()"} if collector.in_handler else set()
         return [(state, NONE)]
-    bound = state.heap.get((_DISPOSITIONS, str(number)))
+    bound = state.heap.get(_DISPOSITIONS, str(number))
     is_default = bound is None or (isinstance(bound, External) and bound.path in _DEFAULTS)
     if number == signal.SIGKILL or (is_default and number != signal.SIGINT):
         return collector.die(node, Const(128 + number), state, "SIGKILL" if number == signal.SIGKILL else "re-kill")

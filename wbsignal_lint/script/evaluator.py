@@ -38,7 +38,8 @@ Evaluated = list[tuple[State, Value]]
 _RANK = re.compile(r"^((local|global|node|proc|process|world|dist|ddp)_?)*(rank|process_index|rank_id)$", re.IGNORECASE)
 _GET_RANK = re.compile(r"^get_?(\w+_)?rank$", re.IGNORECASE)
 _IS_MAIN = re.compile(
-    r"^is_?(local_|global_|world_)?(main|master|primary|root|chief|rank_?zero|rank_?0)(_(process|rank|node|worker))?$", re.IGNORECASE
+    r"^is_?(local_|global_|world_)?(main|master|primary|root|chief|rank_?zero|rank_?0)(_(process|rank|node|worker))?$",
+    re.IGNORECASE,
 )
 
 _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
@@ -69,6 +70,8 @@ class Frame:
         self.frames = (*outer, number)
         self.function = function
         self.names = names
+        self.captured = False
+        """Whether functions defined in it may outlive the call."""
         self.statement: ast.stmt | None = None
 
 
@@ -176,7 +179,7 @@ class Evaluator:
         frame = self.frame
         numbers = (0,) if name in frame.names.globals else tuple(reversed(frame.frames))
         for number in numbers:
-            value = state.heap.get((number, name))
+            value = state.heap.get(number, name)
             if value is not None:
                 return self.current(value, state)
         if hasattr(builtins, name) and name not in frame.names.locals:
@@ -199,7 +202,7 @@ class Evaluator:
         if isinstance(base, Run):
             return External(f"wandb.Run.{name}")
         if isinstance(base, Instance):
-            stored = state.heap.get((base.ident, name))
+            stored = state.heap.get(base.ident, name)
             if stored is not None:
                 return self.current(stored, state)
             member = self.member(base.cls, name, state)
@@ -221,7 +224,7 @@ class Evaluator:
 
     def member(self, cls: Class, name: str, state: State, depth: int = 0) -> Value:
         """Return a class attribute, looked for in the bases known here as well."""
-        stored = state.heap.get((cls.frames[-1], name))
+        stored = state.heap.get(cls.frames[-1], name)
         if stored is not None:
             return stored
         for base in cls.bases:
@@ -301,6 +304,7 @@ class Evaluator:
             value = self.lookup(node.id, state)
             return [(state, self._assumed(node.id, value))]
         if isinstance(node, ast.Lambda):
+            self.frame.captured = True
             return [(state, Function(node, self.frame.frames))]
         if isinstance(node, ast.Call):
             results = self.call(node, state)
@@ -457,4 +461,3 @@ class Evaluator:
 
 def _is_pid(value: Value) -> bool:
     return isinstance(value, Result) and value.path == _PID
-

@@ -15,7 +15,7 @@ from wbsignal_lint.contract import PREEMPTION_SIGNALS, signal_number
 from wbsignal_lint.diagnostics import LineIndex, Span
 from wbsignal_lint.edits.python import PythonEditor
 from wbsignal_lint.script.state import Completion, State, Training
-from wbsignal_lint.script.values import Function, SignalNumber, Value
+from wbsignal_lint.script.values import Function, Value
 
 __all__ = [
     "Context",
@@ -141,6 +141,8 @@ class Handler:
     finishes: list[Finish] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
     """``id()`` of the function nodes that run as part of this handler."""
+    parameter: str | None = None
+    """The name of the parameter that takes the signal number, if there is one."""
     followed: bool = False
     """Its outcomes have been worked out (they stay empty for handlers that Python never executes)."""
 
@@ -286,14 +288,6 @@ class Script:
             if not any(id(parent) in functions for parent in self.ancestors(node)):
                 return True
         return False
-
-    @staticmethod
-    def signal_parameter(state: State, names: list[str]) -> str | None:
-        """Return the first of the names that held the signal number in a finished call of a handler."""
-        for name in names:
-            if any(key[1] == name and isinstance(value, SignalNumber) for key, value in state.heap.items()):
-                return name
-        return None
 
     @property
     def preemption_handlers(self) -> list[Handler]:

@@ -12,7 +12,9 @@ __all__ = ["bytes_pass", "tree_passes"]
 # `Wandb` alone is how Lightning's WandbLogger brings W&B in.
 _WANDB = (b"wandb", b"Wandb", b"WANDB")
 _TOPICS = (b"signal", b"mark_preempting", b"SystemExit", b"exit", b"quit", b"abort", b"kill")
-_TOPIC_NAMES = frozenset({"signal", "mark_preempting", "add_signal_handler", "exit", "quit", "_exit", "abort", "SystemExit"})
+_TOPIC_NAMES = frozenset(
+    {"signal", "mark_preempting", "add_signal_handler", "exit", "quit", "_exit", "abort", "SystemExit"}
+)
 
 
 def bytes_pass(data: bytes) -> bool:

@@ -47,20 +47,25 @@ class Budget(Exception):
 class Interpreter(Evaluator):
     """Executes statements over abstract states."""
 
-    def __init__(self, steps: int = 60_000) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self.steps = 0
+        """How many more statements may be followed."""
         self.stack: list[Frame] = [self.frame]
         self.loops: list[ast.stmt] = []
         self.executed: set[int] = set()
         """``id()`` of the function nodes whose bodies were followed."""
         self._numbers = itertools.count(1)
-        self._steps = steps
 
     # -- to be defined by the collector of facts ------------------------------------------------------------------
 
     def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         """Say what a call of something that is not defined in this file does."""
         raise NotImplementedError
+
+    def worth_following(self, function: Function) -> bool:
+        """Say whether a function can do anything that matters; one that can't returns something unknown."""
+        return True
 
     def note_write(self, name: str, state: State, *, outside: bool) -> None:
         """Take note that code set a variable or attribute that outlives it; ``outside`` if a library owns it."""
@@ -97,8 +102,8 @@ class Interpreter(Evaluator):
 
     def run_statement(self, node: ast.stmt, state: State) -> list[Path]:
         """Execute one statement and return every way out of it."""
-        self._steps -= 1
-        if self._steps < 0:
+        self.steps -= 1
+        if self.steps < 0:
             raise Budget
         outer, self.frame.statement = self.frame.statement, node
         escapes, self.escapes = self.escapes, []
@@ -191,6 +196,7 @@ class Interpreter(Evaluator):
         states = [state]
         for expression in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
             states = [after for before in states for after, _ in self.evaluate(expression, before)]
+        self.frame.captured = True
         for after in states:
             self.bind(node.name, Function(node, self.frame.frames), after)
         return [(after, NORMAL) for after in states]
@@ -200,6 +206,7 @@ class Interpreter(Evaluator):
     def _run_classdef(self, node: ast.ClassDef, state: State) -> list[Path]:
         paths: list[Path] = []
         for after, bases in self.evaluate_all(node.bases, state):
+            self.frame.captured = True
             with self._frame(self.frame.frames, node) as frame:
                 ends = self.run_block(node.body, after)
             cls = Class(node, frame.frames, tuple(bases))
@@ -207,7 +214,7 @@ class Interpreter(Evaluator):
                 for statement in node.body:
                     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
                         # Methods see the enclosing function's names, not the class body's.
-                        end.heap[(frame.number, statement.name)] = Function(statement, frame.frames[:-1], cls)
+                        end.heap.set(frame.number, statement.name, Function(statement, frame.frames[:-1], cls))
                 self.bind(node.name, cls, end)
                 paths.append((end, completion))
         return paths
@@ -389,9 +396,7 @@ class Interpreter(Evaluator):
                 for before, values in states:
                     self.assign(first.target, value, before)
                     with self.writing(first.target, value, written):
-                        step += [
-                            (end, [*values, found[-1]]) for end, found in self.evaluate_all(elements, before)
-                        ]
+                        step += [(end, [*values, found[-1]]) for end, found in self.evaluate_all(elements, before)]
                 states = step
             nodes = tuple(written for _, written in items if written is not None)
             results += [
@@ -444,9 +449,7 @@ class Interpreter(Evaluator):
 
     _run_trystar = _run_try
 
-    def _catching(
-        self, handlers: list[ast.ExceptHandler], end: Completion, state: State
-    ) -> ast.ExceptHandler | None:
+    def _catching(self, handlers: list[ast.ExceptHandler], end: Completion, state: State) -> ast.ExceptHandler | None:
         if end.ending not in (Ending.EXIT, Ending.RAISE):
             return None
         for handler in handlers:
@@ -490,7 +493,11 @@ class Interpreter(Evaluator):
             # Run.__exit__ finishes with 1 for every exception, SystemExit included, and with 0 otherwise.
             state.run = RunState.FINISHED
             state.recorded = Const(1 if end.ending in (Ending.EXIT, Ending.RAISE) else 0)
-        if isinstance(value, Result) and value.path == "contextlib.suppress" and isinstance(item.context_expr, ast.Call):
+        if (
+            isinstance(value, Result)
+            and value.path == "contextlib.suppress"
+            and isinstance(item.context_expr, ast.Call)
+        ):
             if end.ending in (Ending.EXIT, Ending.RAISE):
                 if any(self.catches(argument, end, state) for argument in item.context_expr.args):
                     return state, NORMAL
@@ -505,9 +512,9 @@ class Interpreter(Evaluator):
         if name in frame.names.globals:
             number = 0
         elif name in frame.names.nonlocals:
-            owners = [outer for outer in reversed(frame.frames[:-1]) if (outer, name) in state.heap]
+            owners = [outer for outer in reversed(frame.frames[:-1]) if state.heap.get(outer, name) is not None]
             number = owners[0] if owners else number
-        state.heap[(number, name)] = value
+        state.heap.set(number, name, value)
         if number != frame.number:
             self.note_write(name, state, outside=False)
 
@@ -524,11 +531,11 @@ class Interpreter(Evaluator):
         elif isinstance(target, ast.Attribute):
             for _, base in self.evaluate(target.value, state)[:1]:
                 if isinstance(base, Instance):
-                    state.heap[(base.ident, target.attr)] = value
+                    state.heap.set(base.ident, target.attr, value)
                 elif isinstance(base, Class):
-                    state.heap[(base.frames[-1], target.attr)] = value
+                    state.heap.set(base.frames[-1], target.attr, value)
                 elif isinstance(base, Function):
-                    state.heap[(-id(base.node), target.attr)] = value
+                    state.heap.set(-id(base.node), target.attr, value)
                 inside = isinstance(base, (Instance, Class, Function))
                 self.note_write(target.attr, state, outside=not inside)
         elif isinstance(target, ast.Subscript):
@@ -542,8 +549,8 @@ class Interpreter(Evaluator):
     def rebind(self, name: str, value: Value, state: State) -> None:
         """Replace the value of a name wherever it is bound."""
         for number in reversed(self.frame.frames):
-            if (number, name) in state.heap:
-                state.heap[(number, name)] = value
+            if state.heap.get(number, name) is not None:
+                state.heap.set(number, name, value)
                 return
 
     # -- calls ----------------------------------------------------------------------------------------------------
@@ -560,9 +567,9 @@ class Interpreter(Evaluator):
             self.stack.pop()
             self.frame = caller
 
-    def new_object(self) -> int:
-        """Return a fresh number for an object's attributes on the heap."""
-        return next(self._numbers)
+    def new_instance(self, cls: Class) -> Instance:
+        """Return a fresh object of a class."""
+        return Instance(cls, next(self._numbers))
 
     def call(self, node: ast.Call, state: State) -> Evaluated:
         """Evaluate the callee and the arguments of a call, then the call itself."""
@@ -572,7 +579,10 @@ class Interpreter(Evaluator):
             positional = values[1 : 1 + len(node.args)]
             arguments = CallArguments(
                 tuple(positional),
-                tuple((word.arg or "**", value) for word, value in zip(node.keywords, values[1 + len(node.args) :], strict=True)),
+                tuple(
+                    (word.arg or "**", value)
+                    for word, value in zip(node.keywords, values[1 + len(node.args) :], strict=True)
+                ),
                 starred=any(isinstance(argument, ast.Starred) for argument in node.args)
                 or any(word.arg is None for word in node.keywords),
             )
@@ -619,21 +629,20 @@ class Interpreter(Evaluator):
 
     def _call_function(self, function: Function, arguments: CallArguments, state: State) -> Evaluated:
         recursive = any(frame.function is function.node for frame in self.stack)
-        if recursive or len(self.stack) > _MAX_DEPTH:
+        if recursive or len(self.stack) > _MAX_DEPTH or not self.worth_following(function):
             return [(state, UNKNOWN)]
         node = function.node
         self.executed.add(id(node))
         with self._frame(function.frames, node) as frame:
             if not self._bind_parameters(function, arguments, frame, state):
-                self.escapes.append(
-                    (state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError"))
-                )
+                self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
                 return []
             if isinstance(node, ast.Lambda):
                 return self.evaluate(node.body, state)
-            loops, self.loops = self.loops, [*self.loops]
             paths = self.run_block(node.body, state)
-            self.loops = loops
+        if not frame.captured:
+            for after, _ in paths:
+                after.heap.drop(frame.number)
         results: Evaluated = []
         for after, end in paths:
             if end.ending is Ending.NORMAL:
@@ -648,9 +657,7 @@ class Interpreter(Evaluator):
         """Bind the arguments of a call; return ``False`` if the function can't take them."""
         parameters = function.node.args
         names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
-        defaults: dict[str, ast.expr] = dict(
-            zip(reversed(names), reversed(parameters.defaults), strict=False)
-        )
+        defaults: dict[str, ast.expr] = dict(zip(reversed(names), reversed(parameters.defaults), strict=False))
         defaults |= {
             parameter.arg: default
             for parameter, default in zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
@@ -669,12 +676,12 @@ class Interpreter(Evaluator):
                 value = self._default(defaults[name], function, state)
             else:
                 value = UNKNOWN
-            state.heap[(frame.number, name)] = value
+            state.heap.set(frame.number, name, value)
         if parameters.vararg is not None:
             extra = arguments.positional[len(names) :]
-            state.heap[(frame.number, parameters.vararg.arg)] = UNKNOWN if arguments.starred else Items(extra)
+            state.heap.set(frame.number, parameters.vararg.arg, UNKNOWN if arguments.starred else Items(extra))
         if parameters.kwarg is not None:
-            state.heap[(frame.number, parameters.kwarg.arg)] = UNKNOWN
+            state.heap.set(frame.number, parameters.kwarg.arg, UNKNOWN)
         return True
 
     def _default(self, expression: ast.expr, function: Function, state: State) -> Value:
@@ -688,7 +695,7 @@ class Interpreter(Evaluator):
             self.frame = current
 
     def _instantiate(self, cls: Class, arguments: CallArguments, state: State) -> Evaluated:
-        instance = Instance(cls, self.new_object())
+        instance = self.new_instance(cls)
         initializer = self.member(cls, "__init__", state)
         if not isinstance(initializer, Function):
             return [(state, instance)]

@@ -57,10 +57,10 @@ def move_before_training(script: Script, registration: Registration, training: T
     if leftover is not moved:
         edits = (edits[0], *script.editor.remove_statement(script.span(leftover)).edits)
     safe = len(plan) == 1 and not _uses_later_names(script, registration, early)
-    what = "the training loop" if isinstance(training.node, (ast.For, ast.AsyncFor, ast.While)) else "the training starts"
-    return Fix(
-        f"Register the handler before {what}", edits, Applicability.SAFE if safe else Applicability.UNSAFE
+    what = (
+        "the training loop" if isinstance(training.node, (ast.For, ast.AsyncFor, ast.While)) else "the training starts"
     )
+    return Fix(f"Register the handler before {what}", edits, Applicability.SAFE if safe else Applicability.UNSAFE)
 
 
 def _common_frame(script: Script, registration: Registration, training: Training) -> tuple[ast.stmt, ast.stmt] | None:
@@ -223,5 +223,3 @@ def _uses_later_names(script: Script, registration: Registration, early: ast.stm
         if bindings and all(script.offset(binding, end=False) >= start for binding in bindings):
             return True
     return False
-
-

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import functools
 
 from wbsignal_lint.diagnostics import LineIndex
 from wbsignal_lint.script.effects import Collector, function_of
 from wbsignal_lint.script.evaluator import last_identifier, own_nodes
 from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
+from wbsignal_lint.script.heap import MODULE, Heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
-from wbsignal_lint.script.values import UNKNOWN, Class, Const, Function, Partial, SignalNumber, Value, join
+from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Const, Function, Partial, SignalNumber, Value
 
 __all__ = ["parse", "read_script"]
 
-_Heap = dict[tuple[int, str], Value]
+_STEPS = 8_000
+"""How many statements are followed from one entry; real scripts need a tenth of that."""
 
 
 def parse(text: str) -> ast.Module:
@@ -61,15 +64,18 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
     return script
 
 
-def _module_names() -> _Heap:
-    return {(0, "__name__"): Const("__main__")}
+def _module_names() -> Heap:
+    heap = Heap()
+    heap.set(MODULE, "__name__", Const("__main__"))
+    return heap
 
 
-def _follow(collector: Collector, run: object, state: State) -> _Heap:
+def _follow(collector: Collector, run: object, state: State) -> Heap:
     """Follow one entry into the program and return what is known of every variable afterwards."""
     assert callable(run)
     collector.escapes = []
-    start = dict(state.heap)
+    start = state.heap.fork()
+    collector.steps = _STEPS
     try:
         paths: list[Path] = [*run(state), *collector.escapes]
     except Budget:
@@ -77,15 +83,10 @@ def _follow(collector: Collector, run: object, state: State) -> _Heap:
     finally:
         collector.escapes = []
     ends = [after.heap for after in merge([after for after, _ in paths])]
-    if not ends:
-        return start
-    heap = ends[0]
-    for other in ends[1:]:
-        heap = {name: join(heap.get(name), other.get(name)) for name in {**heap, **other}}
-    return heap
+    return functools.reduce(Heap.join, ends) if ends else start
 
 
-def _follow_threads(collector: Collector, heap: _Heap) -> _Heap:
+def _follow_threads(collector: Collector, heap: Heap) -> Heap:
     """Follow the functions that were handed to threads and workers."""
     done: set[int] = set()
     while collector.started:
@@ -98,10 +99,10 @@ def _follow_threads(collector: Collector, heap: _Heap) -> _Heap:
     return heap
 
 
-def _follow_call(collector: Collector, value: Value, context: Context, heap: _Heap) -> _Heap:
+def _follow_call(collector: Collector, value: Value, context: Context, heap: Heap) -> Heap:
     collector.context = context
     try:
-        state = State(heap=dict(heap), run=RunState.MAYBE)
+        state = State(heap=heap.fork(), run=RunState.MAYBE)
 
         def run(before: State) -> list[Path]:
             found = collector.call_value(value, None, CallArguments(starred=True), before)
@@ -112,7 +113,7 @@ def _follow_call(collector: Collector, value: Value, context: Context, heap: _He
         collector.context = Context.MAIN
 
 
-def _follow_uncalled(collector: Collector, tree: ast.Module, heap: _Heap, skipped: set[str]) -> _Heap:
+def _follow_uncalled(collector: Collector, tree: ast.Module, heap: Heap, skipped: set[str]) -> Heap:
     """Follow the functions that were not reached yet, but for those with a name in ``skipped``."""
     handled = {id(handler.function.node) for handler in collector.script.handlers}
     for handler in collector.script.handlers:
@@ -120,7 +121,7 @@ def _follow_uncalled(collector: Collector, tree: ast.Module, heap: _Heap, skippe
     for name, function in _functions(tree, heap):
         if id(function.node) in collector.executed or id(function.node) in handled:
             continue
-        if name in skipped or name == "__init__":
+        if name in skipped or name == "__init__" or id(function.node) not in collector.relevant:
             continue
         if function.owner is not None:
             heap = _follow_method(collector, function, heap)
@@ -130,15 +131,16 @@ def _follow_uncalled(collector: Collector, tree: ast.Module, heap: _Heap, skippe
     return heap
 
 
-def _follow_handlers(collector: Collector, heap: _Heap) -> None:
+def _follow_handlers(collector: Collector, heap: Heap) -> None:
     """Run the handlers that have not been run yet."""
     for handler in collector.script.handlers:
         if not handler.followed:
             handler.followed = True
-            _follow_handler(collector, handler, {**heap, **(collector.live_heap or {})})
+            handler.parameter = _signal_parameter(handler)
+            _follow_handler(collector, handler, heap.overlaid(collector.live_heap))
 
 
-def _follow_method(collector: Collector, method: Function, heap: _Heap) -> _Heap:
+def _follow_method(collector: Collector, method: Function, heap: Heap) -> Heap:
     owner = method.owner
     assert owner is not None
     if id(owner.node) not in collector.instances:
@@ -148,19 +150,17 @@ def _follow_method(collector: Collector, method: Function, heap: _Heap) -> _Heap
     return _follow_call(collector, Partial(method, (receiver,), ()), Context.LIBRARY, heap)
 
 
-def _functions(tree: ast.Module, heap: _Heap) -> list[tuple[str, Function]]:
+def _functions(tree: ast.Module, heap: Heap) -> list[tuple[str, Function]]:
     """Return the functions of the module and the methods of its classes, in the order they are written."""
     found: list[tuple[str, Function]] = []
-    for (number, name), value in heap.items():
-        if number != 0:
-            continue
+    for name, value in heap.names(MODULE):
         if isinstance(value, Function):
             found.append((name, value))
         elif isinstance(value, Class):
             found += [
                 (member, method)
-                for (owner, member), method in heap.items()
-                if owner == value.frames[-1] and isinstance(method, Function)
+                for member, method in heap.names(value.frames[-1])
+                if isinstance(method, Function)
             ]
     return sorted(found, key=lambda item: item[1].node.lineno)
 
@@ -174,7 +174,7 @@ def _names_of_handlers(tree: ast.Module) -> set[str]:
     return names - {""}
 
 
-def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None:
+def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
     """Run a handler for each of its signals, as if the signal came while training goes on."""
     if isinstance(handler.function.node, ast.AsyncFunctionDef) or _yields(handler.function.node):
         return  # Python never executes the body of such a handler.
@@ -187,7 +187,8 @@ def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None
             by_loop = any(registration.api == "add_signal_handler" for registration in handler.registrations)
             passed: tuple[Value, ...] = () if by_loop and values is not None else (SignalNumber(number), UNKNOWN)
             collector.escapes = []
-            state = State(heap=dict(heap), run=RunState.ACTIVE, hooked=True, init_guards=())
+            collector.steps = _STEPS
+            state = State(heap=heap.fork(), run=RunState.ACTIVE, hooked=True, init_guards=())
             try:
                 found = collector.call_value(handler.value, None, CallArguments(passed), state)
             except Budget:
@@ -205,3 +206,20 @@ def _follow_handler(collector: Collector, handler: Handler, heap: _Heap) -> None
 def _yields(node: ast.AST) -> bool:
     body = getattr(node, "body", [])
     return isinstance(body, list) and any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in own_nodes(body))
+
+
+def _signal_parameter(handler: Handler) -> str | None:
+    """Return the name of the parameter that takes the signal number, if the handler is called with it."""
+    value, skipped = handler.value, 0
+    if isinstance(value, Partial):
+        numbers = [position for position, item in enumerate(value.arguments) if isinstance(item, SignalNumber)]
+        by_loop = any(registration.api == "add_signal_handler" for registration in handler.registrations)
+        if by_loop and not numbers:
+            return None
+        skipped = numbers[0] if by_loop else len(value.arguments)
+        value = value.callee
+    if isinstance(value, BoundMethod):
+        skipped += 1
+    arguments = handler.function.node.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    return names[skipped] if skipped < len(names) else None

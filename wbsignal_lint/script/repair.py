@@ -157,6 +157,10 @@ def _leaves_early(script: Script, init: Init) -> bool:
         if isinstance(node, ast.Try):
             for statement in node.finalbody:
                 for child in ast.walk(statement):
-                    if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr == "finish":
+                    if (
+                        isinstance(child, ast.Call)
+                        and isinstance(child.func, ast.Attribute)
+                        and child.func.attr == "finish"
+                    ):
                         return True
     return False

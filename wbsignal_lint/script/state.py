@@ -6,7 +6,8 @@ import ast
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from wbsignal_lint.script.values import UNKNOWN, Const, Unknown, Value, join
+from wbsignal_lint.script.heap import Heap
+from wbsignal_lint.script.values import UNKNOWN, Const, Unknown, Value
 
 __all__ = ["Completion", "Ending", "Path", "RunState", "State", "Training", "merge"]
 
@@ -82,7 +83,7 @@ class Training:
 class State:
     """Everything that an abstract execution carries along one path."""
 
-    heap: dict[tuple[int, str], Value] = field(default_factory=dict)
+    heap: Heap = field(default_factory=Heap)
     marked: bool = False
     run: RunState = RunState.NONE
     recorded: Value | None = None
@@ -101,7 +102,7 @@ class State:
 
     def fork(self) -> State:
         """Return an independent copy."""
-        return replace(self, heap=dict(self.heap))
+        return replace(self, heap=self.heap.fork())
 
     def key(self) -> tuple[object, ...]:
         """Return what keeps two paths apart; paths with equal keys are merged."""
@@ -122,13 +123,9 @@ def merge(states: list[State], limit: int = 24) -> list[State]:
 
 
 def _join_states(left: State, right: State) -> State:
-    if left.heap == right.heap:
-        heap = left.heap
-    else:
-        heap = {name: join(left.heap.get(name), right.heap.get(name)) for name in {**left.heap, **right.heap}}
     guards = tuple(guard for guard in left.guards if guard in right.guards)
     return State(
-        heap=heap,
+        heap=left.heap.join(right.heap),
         marked=left.marked,
         run=left.run if left.run is right.run else RunState.MAYBE,
         recorded=left.recorded if left.recorded == right.recorded else UNKNOWN,

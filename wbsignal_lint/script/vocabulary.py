@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ends_process", "is_blocking_training", "is_run_name", "is_training_step", "sets_flag"]
+__all__ = ["TRAIN_FUNCTIONS", "ends_process", "is_blocking_training", "is_run_name", "is_training_step", "sets_flag"]
 
 _RUN = re.compile(r"(^|_)(run|wandb|wandb_run|experiment|wandb_logger|tracker|accelerator)$", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"(^|_)(opt|optim|optimi[sz]er|scaler|grad_scaler)s?(_?\w{1,3})?$", re.IGNORECASE)
 _TRAINER = re.compile(r"(^|_)(\w*trainer|runner|learner|algo|algorithm|agent)$", re.IGNORECASE)
 _FITTED = re.compile(r"(^|_)(\w*trainer|model|learner|estimator|net|network|module)$", re.IGNORECASE)
 _LEARNING = re.compile(r"(^|_)(model|agent|algo|policy|learner)$", re.IGNORECASE)
-_TRAIN_FUNCTIONS = frozenset(
+TRAIN_FUNCTIONS = frozenset(
     {
         "train_one_epoch",
         "train_epoch",
@@ -28,7 +28,9 @@ _ENDS = re.compile(
     r"exit|quit|abort|stop|shut_?down|terminat|kill|die|leave|requeue|preempt|raise|interrupt|cancel|previous|prev|old|original|default|chain",
     re.IGNORECASE,
 )
-_FLAG_METHODS = frozenset({"set", "put", "put_nowait", "append", "add", "send", "release", "notify", "notify_all", "write", "touch"})
+_FLAG_METHODS = frozenset(
+    {"set", "put", "put_nowait", "append", "add", "send", "release", "notify", "notify_all", "write", "touch"}
+)
 
 
 def is_run_name(name: str) -> bool:
@@ -40,7 +42,7 @@ def is_training_step(base: str, method: str) -> bool:
     """Say whether ``base.method()`` or a bare ``method()`` is one step of a training loop."""
     if method == "step":
         return bool(_OPTIMIZER.search(base))
-    return method in ("backward", "manual_backward") or method in _TRAIN_FUNCTIONS
+    return method in ("backward", "manual_backward") or method in TRAIN_FUNCTIONS
 
 
 def is_blocking_training(base: str, method: str, has_arguments: bool) -> bool:
