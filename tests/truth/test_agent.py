@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from wbsignal_lint.drill.measurement import Plan
 
 pytestmark = pytest.mark.truth
 
+ROOT = Path(__file__).parents[2]
+JOBS = Path(__file__).parent / "jobs"
+# The job scripts call `wandb`, which is installed beside the Python that runs the tests.
+WITH_WANDB = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 TRAINER = [sys.executable, str(Path(__file__).parent / "scripts" / "marks_in_handler.py"), "waits"]
 
 
@@ -46,3 +52,23 @@ def test_a_forwarded_sigusr1_marks_the_run_but_the_agent_starts_the_next_one(tmp
     assert measured.agent.runs[0].sequence == "P X(138)", measured.agent.output
     assert measured.handed_out == ("run1", "run2")
     assert measured.agent.killed
+
+
+@pytest.mark.parametrize(("job", "signum"), [("agent_exec.sh", signal.SIGTERM), ("agent_trap_wait.sh", signal.SIGUSR1)])
+def test_fixing_a_job_script_keeps_its_run(job: str, signum: signal.Signals, tmp_path: Path) -> None:
+    script = tmp_path / job
+    script.write_bytes((JOBS / job).read_bytes())
+
+    before = drill_agent(TRAINER, Plan((signum,)), launcher=["bash", job], cwd=tmp_path, environment=WITH_WANDB)
+    fix = subprocess.run(
+        [sys.executable, "-m", "wbsignal_lint", "--select", "WBS401", "--fix", str(script)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    after = drill_agent(TRAINER, Plan((signum,)), launcher=["bash", job], cwd=tmp_path, environment=WITH_WANDB)
+
+    assert before.agent.sequence == "-", before.agent.output
+    assert orphans(before) == [" ".join(TRAINER)]
+    assert fix.returncode == 0, fix.stdout + fix.stderr
+    assert after.agent.sequence == "P X(143)", after.agent.output
+    assert orphans(after) == []
+    assert after.handed_out == ("run1",)
