@@ -60,8 +60,7 @@ def _read_options(words: Sequence[Word]) -> tuple[Forwarding, bool, list[tuple[s
         pattern = word.pattern
         index += 1
         if pattern == "--":
-            operands.extend(words[index:])
-            break
+            break  # nothing behind it is an option, whatever it is
         if not pattern.startswith("-") or pattern == "-":
             operands.append(word)
             continue

@@ -23,6 +23,7 @@ _SCRIPT_NAME = re.compile(
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 _COMMAND_OPTIONS = frozenset({"--command", "--cmd", "--wrap", "--exec"})
 _SPEAKS = re.compile(r"echo|log|print|say|msg|message", re.I)
+_STUFFED_ENTER = re.compile(r"(?:\\n|\\r|\\015|\^M|\s)+$")
 _TYPED_KEYS = {
     "Enter": "\n",
     "C-m": "\n",
@@ -258,7 +259,8 @@ def _stuffed(words: list[Word]) -> MappedText | None:
     """``screen -X stuff 'text'``: typed into a terminal."""
     values = [word.value for word in words]
     if "stuff" in values:
-        return MappedText.joined(word.literal for word in words[values.index("stuff") + 1 :])
+        text = MappedText.joined(word.literal for word in words[values.index("stuff") + 1 :])
+        return text[: len(_STUFFED_ENTER.sub("", text.text))]
     return None
 
 

@@ -173,6 +173,16 @@ class _Walk:
     def _text(self, node: Node) -> MappedText:
         return self.result.source[node.start_byte : node.end_byte]
 
+    def _words(self, nodes: list[Node]) -> list[MappedText]:
+        """Return the words that nodes stand for: the grammar takes some words (``$1\\n``) for several."""
+        ranges: list[tuple[int, int]] = []
+        for node in nodes:
+            if ranges and ranges[-1][1] == node.start_byte:
+                ranges[-1] = (ranges[-1][0], node.end_byte)
+            else:
+                ranges.append((node.start_byte, node.end_byte))
+        return [self.result.source[start:end] for start, end in ranges]
+
     def _plain(self, node: Node) -> str:
         return self.result.source.text[node.start_byte : node.end_byte]
 
@@ -245,7 +255,7 @@ class _Walk:
     def _on_for_statement(self, node: Node, place: _Place) -> None:
         name = next((self._plain(child) for child in node.children if child.type == "variable_name"), None)
         loop = self._inside(place, "loop")
-        words: list[MappedText] = []
+        words: list[Node] = []
         after_in = False
         for child in node.children:
             if child.type == "in":
@@ -254,11 +264,12 @@ class _Walk:
                 self.stack.append((child, place.statement(loop)))
                 after_in = False
             elif after_in and child.type not in (";", "\n"):
-                words.append(self._text(child))
+                words.append(child)
                 self.stack.append((child, place.statement()))
         if name is not None:
             kind = "choice" if words else "unknown"
-            self.result.assignments.append(Assignment(name, node.start_byte, loop, kind, tuple(words)))
+            choices = tuple(self._words(words))
+            self.result.assignments.append(Assignment(name, node.start_byte, loop, kind, choices))
 
     def _on_c_style_for_statement(self, node: Node, place: _Place) -> None:
         self._other(node, place.statement(self._inside(place, "loop")))
@@ -371,13 +382,14 @@ class _Walk:
     # Commands and assignments
 
     def _on_command(self, node: Node, place: _Place) -> None:
-        words: list[MappedText] = []
+        parts: list[Node] = []
         redirects = list(place.redirects)
         for child in node.children:
             if child.type in _REDIRECTIONS:
                 redirects.append(self._redirect(child))
             elif child.type not in ("variable_assignment", "comment") and child.end_byte > child.start_byte:
-                words.append(self._text(child))
+                parts.append(child)
+        words = self._words(parts)
         words.extend(place.extra_words)
         pipeline = place.pipeline or Pipeline()
         command = ShellCommand(
@@ -440,10 +452,8 @@ class _Walk:
             kind = "unknown" if element else "scalar"
             self._assign(name, node, place, kind, text, appends and not element)
         elif name and value is not None:
-            elements = tuple(
-                self._text(child) for child in value.children if child.is_named and child.type != "comment"
-            )
-            self._assign(name, node, place, "array", elements, appends)
+            elements = self._words([child for child in value.children if child.is_named and child.type != "comment"])
+            self._assign(name, node, place, "array", tuple(elements), appends)
         if value is not None:
             self.stack.append((value, _Place(place.block)))
 

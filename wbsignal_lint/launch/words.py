@@ -242,7 +242,7 @@ class Expander:
         if rest.startswith((":+", "+")):
             return self._alternative(source, 2 + match.start("rest") + rest.index("+") + 1, quoted=quoted)
         if default is None:
-            return [_unknown(source, is_elastic=not quoted)]
+            return [_unknown(source, is_elastic=not quoted, is_list=name in "@*")]
         if self.environment.assigns(name) and self._value(name) is not None:
             return self._scalar(name, source, quoted=quoted)
         start = 2 + match.start("rest") + default.end()
