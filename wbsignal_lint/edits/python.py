@@ -232,8 +232,8 @@ class PythonEditor:
         import libcst as cst
 
         found = self._statement(span)
-        shared = isinstance(found.line, cst.SimpleStatementLine) and len(found.line.body) > 1
-        if found.inline or (shared and found.line.body[-1] is not found.node):  # type: ignore[union-attr,index]
+        in_front = isinstance(found.line, cst.SimpleStatementLine) and found.line.body[-1] is not found.node
+        if found.inline or in_front:
             return Edit(Span(span.end, span.end), "".join(f"; {line}" for line in lines))
         end = self._lines(span).end
         missing = "" if self.text[:end].endswith(("\n", "\r")) else self.newline
@@ -331,24 +331,21 @@ class PythonEditor:
             docstring = position == 0 and isinstance(small, cst.Expr)
             if not docstring and not isinstance(small, (cst.Import, cst.ImportFrom)):
                 break
-            future = isinstance(small, cst.ImportFrom) and getattr(small.module, "value", "") == "__future__"
             if isinstance(small, cst.Import):
                 if not run or self._rows(run[-1][1])[1] + 1 == self._rows(span)[0]:
                     run.append((self._module.code_for_node(small.names[0].name), span))
-            elif run and not future and len(run) < 1:
-                break
             last = span
-        line = f"import {name}"
+        statement = f"import {name}{self.newline}"
         for imported, span in run:
             if imported > name:
                 start = self._lines(span).start
-                return Edit(Span(start, start), line + self.newline)
+                return Edit(Span(start, start), statement)
         target = run[-1][1] if run else last
         if target is None:
             start = self.index.line_start(self._first_row())
-            return Edit(Span(start, start), line + self.newline)
+            return Edit(Span(start, start), statement)
         end = self._lines(target).end
-        return Edit(Span(end, end), line + self.newline)
+        return Edit(Span(end, end), statement)
 
     def _first_row(self) -> int:
         """Return the row below a shebang and a coding cookie."""
@@ -368,7 +365,9 @@ def _suites(statement: cst.BaseStatement) -> Iterator[cst.BaseSuite]:
         for child in node.children:
             if isinstance(child, cst.BaseSuite):
                 yield child
-            elif isinstance(child, (cst.Else, cst.If, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally, cst.MatchCase)):
+            elif isinstance(
+                child, (cst.Else, cst.If, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally, cst.MatchCase)
+            ):
                 todo.append(child)
 
 

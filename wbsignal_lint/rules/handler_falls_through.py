@@ -120,4 +120,3 @@ class HandlerFallsThrough(ScriptRule):
         span = script.span(last)
         edit = Edit(span, line) if isinstance(last, ast.Return) else script.editor.insert_after(span, [line])
         return Fix(f"Leave by {line}", (*reference.edits, edit))
-

@@ -66,6 +66,7 @@ _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
 _CALLS_ITS_ARGUMENT = frozenset(
     {"absl.app.run", "tensorflow.app.run", "tensorflow.compat.v1.app.run", "fire.Fire", "typer.run", "tyro.cli"}
 )
+_ITSELF = frozenset({"os.getpid", "os.getpgrp", "os.getpgid"})
 _THREADS = frozenset({"threading.Thread", "threading.Timer"})
 _WORKERS = frozenset(
     {
@@ -119,7 +120,7 @@ class Collector(Interpreter):
         self._registrations: dict[int, Registration] = {}
         self._handlers: dict[tuple[int, int], Handler] = {}
         self._written: list[tuple[set[str], ast.expr]] = []
-        self._seen: set[tuple[int, object]] = set()
+        self._seen: set[tuple[object, ...]] = set()
         self._sites = itertools.count(1)
 
     # -- hooks of the interpreter ---------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ class Collector(Interpreter):
         key = (id(node), self.handler, completion, state.run, state.recorded, state.marked, self._signum(state))
         if key in self._seen:
             return
-        self._seen.add(key)  # type: ignore[arg-type]
+        self._seen.add(key)
         name, number = self._signal_in_reach(state)
         found = Exit(node, completion, replace(state), self.frame.function, name, number, self.trail)
         (self.handler.exits if self.handler is not None else self.script.exits).append(found)
@@ -188,7 +189,7 @@ class Collector(Interpreter):
         if path in _CALLS_ITS_ARGUMENT and arguments.positional:
             return self.call_value(arguments.positional[0], node, CallArguments(starred=True), state)
         if path in _THREADS or path in _WORKERS:
-            self._start(arguments, Context.THREAD if path in _THREADS else Context.WORKER)
+            self._start(arguments, Context.THREAD if path in _THREADS else Context.WORKER, state)
         return self._call_by_name(callee, path, node, arguments, state)
 
     def _call_by_name(
@@ -204,7 +205,7 @@ class Collector(Interpreter):
         if method in ("finish", "join") and is_run_name(base) and method == "finish":
             return self.finish(node, arguments, state)
         if method in _STARTS and isinstance(node.func, ast.Attribute):
-            self._start(arguments, _STARTS[method])
+            self._start(arguments, _STARTS[method], state)
         if method in _TASKS and arguments.positional:
             return [(state, arguments.positional[0])]
         if method == "gather":
@@ -213,7 +214,8 @@ class Collector(Interpreter):
             return self.wait_for(arguments.positional[0], state)
         if self._is_training(path, base, method, arguments):
             blocking = not is_training_step(base, method) and method != "log"
-            self.train(node, state, blocking=blocking)
+            states = self.train(node, state, blocking=blocking)
+            return [(after, Result(path, id(node)) if path else UNKNOWN) for after in states]
         if self.in_handler:
             self._note_unknown_call(callee, path, base, method, arguments, state)
         return [(state, Result(path, id(node)) if path else UNKNOWN)]
@@ -243,9 +245,11 @@ class Collector(Interpreter):
         elif base and sets_flag(method):
             self.note_write(base, state, outside=False)
 
-    def _start(self, arguments: CallArguments, context: Context) -> None:
+    def _start(self, arguments: CallArguments, context: Context, state: State) -> None:
         words = ("target", "function", "func", "initializer", "worker_init_fn")
         given = [value for name, value in arguments.keywords if name in words]
+        if self.in_handler and given:
+            self.note_write("started", state, outside=True)
         self.started += [
             (value, context) for value in (*arguments.positional, *given) if function_of(value) is not None
         ]
@@ -255,6 +259,8 @@ class Collector(Interpreter):
     def leave(self, node: ast.Call, code: Value | None, state: State, how: str, *, seen: bool) -> Evaluated:
         """End the process by ``SystemExit``."""
         completion = Completion(Ending.EXIT, node, code or NONE, seen, how, "builtins.SystemExit")
+        if seen:
+            state.exit_called = code or NONE
         self.note_exit(node, completion, state)
         self.escapes.append((state, completion))
         return []
@@ -291,26 +297,29 @@ class Collector(Interpreter):
             name, number = self._signal_in_reach(state)
             key = (id(node), self.handler, number, state.run, code)
             if key not in self._seen:
-                self._seen.add(key)  # type: ignore[arg-type]
+                self._seen.add(key)
                 self.handler.finishes.append(
                     Finish(node, code, argument, replace(state), self.frame.function, name, number, self.trail)
                 )
         if state.run is not RunState.FINISHED:
             state.recorded = Const(0) if code is None or code == NONE else code
             state.run = RunState.FINISHED
+            given = f"records {state.recorded.value}" if isinstance(state.recorded, Const) else "records its exit code"
+            state.decided = (f"{last_identifier(node.func)}() {given}", node)
         return [(state, NONE)]
 
-    def train(self, node: ast.Call, state: State, *, blocking: bool) -> None:
-        """Take note of a step of training, or of a call that trains to its end."""
+    def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
+        """Take note of a step of training, or of a call that trains to its end; return the states it leads to."""
         if self.in_handler:
-            return
+            return [state]
         place: ast.AST | None = node if blocking and not self.loops else (self.loops[0] if self.loops else None)
         if place is None:
-            return
+            return [state]
         live = state.heap.fork()
         self.live_heap = live if self.live_heap is None else self.live_heap.join(live)
         if state.trained is None:
             state.trained = Training(place, self.trail)
+        return [state]
 
     # -- registrations --------------------------------------------------------------------------------------------
 
@@ -426,6 +435,7 @@ def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state:
     if not any(init.node is node for init in collector.script.inits):
         collector.script.inits.append(Init(node, collector.context, collector.trail, managed=False))
     state.run, state.recorded, state.marked, state.hooked = RunState.ACTIVE, None, False, True
+    state.decided = ("", None)
     state.init_guards = state.guards
     return [(state, Run())]
 
@@ -436,17 +446,15 @@ def _setup(collector: Collector, node: ast.Call, arguments: CallArguments, state
 
 
 def _log(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-    collector.train(node, state, blocking=False)
-    return [(state, NONE)]
+    return [(after, NONE) for after in collector.train(node, state, blocking=False)]
 
 
 def _agent(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     function = arguments.get(1, "function")
-    collector.train(node, state, blocking=True)
     if function is not None:
         # The function runs in a thread of this process; its own exits end that thread only.
         collector.started.append((function, Context.THREAD))
-    return [(state, NONE)]
+    return [(after, NONE) for after in collector.train(node, state, blocking=True)]
 
 
 def _mark(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
@@ -473,8 +481,9 @@ def _os_abort(collector: Collector, node: ast.Call, arguments: CallArguments, st
 
 
 def _kill(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-    pid, number = arguments.get(0), arguments.get(1)
-    if isinstance(pid, Result) and pid.path == "os.getpid":
+    target, number = arguments.get(0), arguments.get(1)
+    # os.killpg(0, …) and os.kill(0, …) mean the sender's own group.
+    if (isinstance(target, Result) and target.path in _ITSELF) or target == Const(0):
         return _deliver(collector, node, number, state)
     state.effects |= {"?kill()"} if collector.in_handler else set()
     return [(state, NONE)]
@@ -593,6 +602,7 @@ _EFFECTS: dict[str, Effect] = {
     "os._exit": _os_exit,
     "os.abort": _os_abort,
     "os.kill": _kill,
+    "os.killpg": _kill,
     "signal.raise_signal": _raise_signal,
     "signal.signal": _signal,
     "signal.getsignal": _getsignal,

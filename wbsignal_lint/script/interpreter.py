@@ -47,6 +47,9 @@ class Budget(Exception):
 class Interpreter(Evaluator):
     """Executes statements over abstract states."""
 
+    speculates = True
+    """Whether ``except`` blocks are followed for exceptions that nothing in the file raises."""
+
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
@@ -69,6 +72,9 @@ class Interpreter(Evaluator):
 
     def note_write(self, name: str, state: State, *, outside: bool) -> None:
         """Take note that code set a variable or attribute that outlives it; ``outside`` if a library owns it."""
+
+    def note_attribute(self, target: ast.Attribute, value: Value, state: State) -> None:
+        """Take note of an attribute being set."""
 
     def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
         """Take note of a place where the process is told to end."""
@@ -168,9 +174,11 @@ class Interpreter(Evaluator):
     def _run_raise(self, node: ast.Raise, state: State) -> list[Path]:
         if node.exc is None:
             return [(state, Completion(Ending.RAISE, node, how="raise"))]
-        target, arguments = node.exc, []
+        target: ast.expr = node.exc
+        arguments: list[ast.expr] = []
         if isinstance(target, ast.Call) and isinstance(target.func, (ast.Name, ast.Attribute)):
-            target, arguments = target.func, target.args
+            arguments = target.args
+            target = target.func
         paths: list[Path] = []
         for after, values in self.evaluate_all([target, *arguments], state):
             name = self._exception_name(values[0])
@@ -285,7 +293,7 @@ class Interpreter(Evaluator):
             if items is not None and len(items) <= _MAX_UNROLLED:
                 out += self._unrolled(node, items, after)
             else:
-                out += self._loop(node, after, endless=False)
+                out += self._loop(node, after)
         return out
 
     _run_asyncfor = _run_for
@@ -328,51 +336,56 @@ class Interpreter(Evaluator):
         yield
 
     def _run_while(self, node: ast.While, state: State) -> list[Path]:
-        out: list[Path] = []
-        for after, truth in self.branch(node.test, state.fork()):
-            if truth is False:
-                out += self.run_block(node.orelse, after)
-            else:
-                out += self._loop(node, after, endless=isinstance(node.test, ast.Constant) and bool(node.test.value))
-        return out
+        return self._loop(node, state)
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State, *, endless: bool) -> list[Path]:
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State) -> list[Path]:
         out: list[Path] = []
         before = state.guards
         entry = [state]
         left: list[State] = []
+        ended: list[State] = []
         self.loops.append(node)
         # Twice, so that the second pass sees what the first one left behind.
         for _ in range(2):
             going_on: list[State] = []
             for start in entry:
-                inside = start.fork()
-                if isinstance(node, ast.While):
-                    tested = self.branch(node.test, inside)
-                    if not tested:
-                        continue
-                    inside = tested[0][0]
-                else:
-                    self.assign(node.target, UNKNOWN, inside)
-                for after, end in self.run_block(node.body, inside):
-                    if end.ending in (Ending.NORMAL, Ending.CONTINUE):
-                        after.guards = before
-                        going_on.append(after)
-                    elif end.ending is Ending.BREAK:
-                        left.append(after)
-                    else:
-                        out.append((after, end))
+                for inside in self._enter_loop(node, start, ended):
+                    for after, end in self.run_block(node.body, inside):
+                        if end.ending in (Ending.NORMAL, Ending.CONTINUE):
+                            after.guards = before
+                            going_on.append(after)
+                        elif end.ending is Ending.BREAK:
+                            left.append(after)
+                        else:
+                            out.append((after, end))
             entry = merge(going_on)
-            if not entry:
-                break
+        for start in entry:
+            stays = isinstance(node, ast.While) and isinstance(node.test, ast.Constant)
+            if not stays:
+                self._enter_loop(node, start, ended, last=True)
         self.loops.pop()
-        ends: list[State] = [] if endless else merge([*entry, state.fork()])
-        for after in ends:
+        for after in merge(ended):
             if isinstance(node, ast.While):
                 # Whoever comes out of `while not stop:` knows that it stopped.
                 after.guards = (*before, node.test)
             out += self.run_block(node.orelse, after)
         return out + [(after, NORMAL) for after in merge(left)]
+
+    def _enter_loop(
+        self, node: ast.For | ast.AsyncFor | ast.While, state: State, ended: list[State], *, last: bool = False
+    ) -> list[State]:
+        """Return the states in which the body is entered once more; those in which it isn't join ``ended``."""
+        if not isinstance(node, ast.While):
+            ended.append(state.fork())
+            self.assign(node.target, UNKNOWN, state)
+            return [state]
+        inside: list[State] = []
+        for after, truth in self.branch(node.test, state):
+            if truth is not True or last:
+                ended.append(after.fork())
+            if truth is not False:
+                inside.append(after)
+        return inside
 
     def comprehension(self, node: ast.expr, state: State) -> Evaluated:
         """Evaluate a comprehension: its element once for each known item, or once for an unknown number of them."""
@@ -422,21 +435,20 @@ class Interpreter(Evaluator):
                 pending += self.run_block(node.orelse, after)
             else:
                 pending.append((after, end))
-        taken = {id(handler) for _, _, handler in caught}
-        for handler in node.handlers:
+        if self.speculates:
             # Anything in the body may raise what these handlers catch, though nothing here says so.
-            if id(handler) not in taken:
-                caught.append((before.fork(), None, handler))
+            taken = {id(handler) for _, _, handler in caught}
+            caught += [(before.fork(), None, handler) for handler in node.handlers if id(handler) not in taken]
         went_on = [path for path in pending if path[1].ending is Ending.NORMAL]
-        for after, end, handler in caught:
+        for after, raised, handler in caught:
             guards = after.guards
             after.guards = (*guards, handler)
             if handler.name:
                 self.bind(handler.name, UNKNOWN, after)
             for final, completion in self.run_block(handler.body, after):
                 if completion.ending is Ending.RAISE and completion.how == "raise" and not completion.exception:
-                    completion = end if end is not None else completion
-                if completion.ending is Ending.NORMAL and (went_on or end is not None):
+                    completion = raised or completion
+                if completion.ending is Ending.NORMAL and (went_on or raised is not None):
                     final.guards = guards
                 pending.append((final, completion))
         if not node.finalbody:
@@ -492,7 +504,10 @@ class Interpreter(Evaluator):
         if isinstance(value, Run) and state.run is RunState.ACTIVE:
             # Run.__exit__ finishes with 1 for every exception, SystemExit included, and with 0 otherwise.
             state.run = RunState.FINISHED
-            state.recorded = Const(1 if end.ending in (Ending.EXIT, Ending.RAISE) else 0)
+            by_exception = end.ending in (Ending.EXIT, Ending.RAISE)
+            state.recorded = Const(1 if by_exception else 0)
+            how = "by an exception: it records 1" if by_exception else "in the ordinary way: it records 0"
+            state.decided = (f"the with block of the run is left {how}", item.context_expr)
         if (
             isinstance(value, Result)
             and value.path == "contextlib.suppress"
@@ -529,6 +544,7 @@ class Interpreter(Evaluator):
         elif isinstance(target, ast.Starred):
             self.assign(target.value, UNKNOWN, state)
         elif isinstance(target, ast.Attribute):
+            self.note_attribute(target, value, state)
             for _, base in self.evaluate(target.value, state)[:1]:
                 if isinstance(base, Instance):
                     state.heap.set(base.ident, target.attr, value)

@@ -158,9 +158,7 @@ def _functions(tree: ast.Module, heap: Heap) -> list[tuple[str, Function]]:
             found.append((name, value))
         elif isinstance(value, Class):
             found += [
-                (member, method)
-                for member, method in heap.names(value.frames[-1])
-                if isinstance(method, Function)
+                (member, method) for member, method in heap.names(value.frames[-1]) if isinstance(method, Function)
             ]
     return sorted(found, key=lambda item: item[1].node.lineno)
 

@@ -97,6 +97,14 @@ class State:
     """The guards under which the active run was opened; ``None`` if none was opened on this path."""
     registered: frozenset[int] = frozenset()
     """Numbers of the signals that have a handler of the script's own."""
+    interrupted: bool = False
+    """The event that a scenario asks about has happened on this path."""
+    exit_called: Value | None = None
+    """The status last given to the ``sys.exit`` that W&B has replaced; kept even if the SystemExit was caught."""
+    hook_replaced: bool = False
+    """``sys.excepthook`` was replaced after W&B had put its own there, without calling it."""
+    decided: tuple[str, ast.AST | None] = ("", None)
+    """What decided the exit code on record, in words, and where."""
     effects: frozenset[str] = frozenset()
     """Names of variables and attributes outside the running function that were set: flags that others may read."""
 
@@ -106,7 +114,18 @@ class State:
 
     def key(self) -> tuple[object, ...]:
         """Return what keeps two paths apart; paths with equal keys are merged."""
-        return (self.marked, self.run, self.recorded, self.hooked, self.trained is None, self.guards, self.effects)
+        return (
+            self.marked,
+            self.run,
+            self.recorded,
+            self.hooked,
+            self.trained is None,
+            self.guards,
+            self.effects,
+            self.interrupted,
+            self.exit_called,
+            self.hook_replaced,
+        )
 
 
 Path = tuple[State, Completion]
@@ -116,7 +135,7 @@ def merge(states: list[State], limit: int = 24) -> list[State]:
     """Merge states that rules need not tell apart; beyond ``limit`` merge whatever is left, keeping what all agree on."""
     merged: dict[object, State] = {}
     for state in states:
-        key: object = state.key() if len(merged) < limit else (state.marked, state.run)
+        key: object = state.key() if len(merged) < limit else (state.marked, state.run, state.interrupted)
         known = merged.get(key)
         merged[key] = state if known is None else _join_states(known, state)
     return list(merged.values())
@@ -134,5 +153,9 @@ def _join_states(left: State, right: State) -> State:
         guards=guards,
         init_guards=left.init_guards if left.init_guards is not None else right.init_guards,
         registered=left.registered & right.registered,
+        interrupted=left.interrupted and right.interrupted,
+        exit_called=left.exit_called if left.exit_called == right.exit_called else UNKNOWN,
+        hook_replaced=left.hook_replaced or right.hook_replaced,
+        decided=left.decided,
         effects=left.effects | right.effects,
     )
