@@ -15,6 +15,7 @@ from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import Block, ShellCommand, parse_shell
 from wbsignal_lint.launch.variables import Choices, Environment
 from wbsignal_lint.launch.words import Expander
+from wbsignal_lint.launch.wrappers import MENTIONS
 
 __all__ = ["read_launch", "read_shell"]
 
@@ -85,7 +86,7 @@ class _Reading:
         self,
         command: ShellCommand,
         environment: Environment,
-        run_arguments: set[str],
+        run_arguments: dict[str, bool],
         runners: tuple[Runner, ...],
         depth: int,
     ) -> None:
@@ -125,18 +126,22 @@ class _Reading:
                 self.versions.append((pin[1], word.span))
 
 
-def _functions_that_run_arguments(commands: Iterable[ShellCommand]) -> set[str]:
-    """Return the names of functions that run ``"$@"``."""
-    names: set[str] = set()
+def _functions_that_run_arguments(commands: Iterable[ShellCommand]) -> dict[str, bool]:
+    """Return the functions that run their arguments, and whether all of them are the command (``run() { "$@"; }``)."""
+    functions: dict[str, bool] = {}
     for command in commands:
         function = command.block.function
         if function is None or function.name is None:
             continue
         texts = [word.text.strip('"') for word in command.words]
-        if texts[0] in ("echo", "printf") or not any(text.startswith(("$@", "$*", "${@", "${*")) for text in texts):
-            continue
-        names.add(function.name)
-    return names
+        if texts[0] not in MENTIONS and any(text.startswith(("$@", "$*", "${@", "${*")) for text in texts):
+            whole = texts[0] in ("$@", "$*", "${@}", "${*}") or functions.get(function.name, False)
+            functions[function.name] = whole
+    for command in commands:
+        function = command.block.function
+        if command.words[0].text == "shift" and function is not None and function.name in functions:
+            functions[function.name] = False
+    return functions
 
 
 def _agreed(agents: list[AgentCommand], *, complete: bool) -> list[AgentCommand]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wbsignal_lint.launch.facts import Runner, Word
@@ -57,11 +57,11 @@ class Script:
     runners: tuple[Runner, ...]
 
 
-def unwrap(words: Sequence[Word], run_arguments: Collection[str]) -> Iterator[Innermost | Script]:
+def unwrap(words: Sequence[Word], run_arguments: Mapping[str, bool]) -> Iterator[Innermost | Script]:
     """Follow a command through what runs it.
 
     :param words: the command's words, after expansion.
-    :param run_arguments: names of shell functions of the file that run their arguments (``"$@"``).
+    :param run_arguments: the functions of the file that run their arguments, and whether all of these are the command.
     """
     if words and words[0].program in ("tmux", "byobu"):
         # tmux new-session -d \; send-keys '…' Enter: several tmux commands in one
@@ -88,7 +88,7 @@ def unwrap(words: Sequence[Word], run_arguments: Collection[str]) -> Iterator[In
         rest = step
 
 
-def _step(words: list[Word], run_arguments: Collection[str], *, is_run: bool) -> list[Word] | MappedText | None:
+def _step(words: list[Word], run_arguments: Mapping[str, bool], *, is_run: bool) -> list[Word] | MappedText | None:
     """Take one link off: the words of the command it runs, or the script; ``None`` when it runs nothing."""
     head = words[0]
     program = "python" if _PYTHON.fullmatch(head.program) else head.program
@@ -102,6 +102,8 @@ def _step(words: list[Word], run_arguments: Collection[str], *, is_run: bool) ->
         typed = _stuffed(words)
         if typed is not None:
             return typed
+    if run_arguments.get(program):
+        return words[1:] or None
     wrapper = WRAPPERS.get(program)
     if wrapper is not None:
         return _through(wrapper, words)

@@ -141,6 +141,7 @@ def _parser() -> Parser:
 _NOT_ASCII = re.compile(r"[^\x01-\x7f]")
 
 _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "printf"}
+_CONTINUED = re.compile(r"(?:\\\n)*")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _REDIRECTIONS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
 
@@ -174,10 +175,11 @@ class _Walk:
         return self.result.source[node.start_byte : node.end_byte]
 
     def _words(self, nodes: list[Node]) -> list[MappedText]:
-        """Return the words that nodes stand for: the grammar takes some words (``$1\\n``) for several."""
+        """Return the words that nodes stand for: the grammar takes some words (``$1\\n``, or continued
+        in the next line) for several."""
         ranges: list[tuple[int, int]] = []
         for node in nodes:
-            if ranges and ranges[-1][1] == node.start_byte:
+            if ranges and _CONTINUED.fullmatch(self.result.source.text, ranges[-1][1], node.start_byte):
                 ranges[-1] = (ranges[-1][0], node.end_byte)
             else:
                 ranges.append((node.start_byte, node.end_byte))

@@ -48,15 +48,17 @@ class Environment:
             found = [one for one in found if one.block.function is block.function]
         values: list[Reached] = [()]
         chains: dict[Chain, dict[Block, Reached]] = defaultdict(dict)
+        certain: Assignment | None = None
         for assignment in found:
             if assignment.position > position:
-                if not _comes_round(assignment, block):
+                if not _comes_round(assignment, block, certain):
                     continue
                 if assignment.appends:
                     return self, []
                 values.append((assignment,))
             elif assignment.block.encloses(block):
                 values = [(*value, assignment) for value in values] if assignment.appends else [(assignment,)]
+                certain = certain if assignment.appends else assignment
                 chains.clear()
             elif not assignment.appends:
                 values = self._without_untaken([*values, (assignment,)], assignment, chains, block)
@@ -83,12 +85,16 @@ class Environment:
         return values
 
 
-def _comes_round(assignment: Assignment, block: Block) -> bool:
-    """Whether an assignment further down can have run before: in the same loop, or before the function was called."""
+def _comes_round(assignment: Assignment, block: Block, certain: Assignment | None) -> bool:
+    """Whether an assignment further down can have run before: in the same loop, or before the function was called.
+
+    ``certain`` is the last assignment that always runs before ``block``; made in the same loop or function, it is newer.
+    """
     function = block.function
     if function is not None and assignment.block.function is not function:
-        return True
-    return any(one.kind == "loop" and one.encloses(assignment.block) for one in block.around())
+        return certain is None or certain.block.function is not function
+    loops = (one for one in block.around() if one.kind == "loop" and one.encloses(assignment.block))
+    return any(certain is None or not loop.encloses(certain.block) for loop in loops)
 
 
 def _repeats(assignment: Assignment, block: Block) -> bool:

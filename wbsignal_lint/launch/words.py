@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import UNKNOWN_PART, Unknown, Word
@@ -84,19 +84,18 @@ class Expander:
 
     def _list(self, name: str, source: MappedText) -> list[Word]:
         """Expand ``"${NAME[@]}"`` or ``"$@"``."""
-        elements: list[Word] = []
-        where = self._value(name)
-        for expander, assignment in where or ():
-            if assignment.kind == "array":
-                elements.extend(expander.words(assignment.source))
-            elif assignment.kind == "scalar" and '"' not in source.text:
-                elements.extend(expander.word(assignment.source[0]))
-            else:
-                where = None
-                break
-        if where is None:
+        value = self._value(name)
+        if value is None or any(assignment.kind == "choice" for _, assignment in value):
             unknown = Unknown(source, is_elastic=True, is_list=True)
             return [Word(UNKNOWN_PART, source.span, source, (unknown,), source.insertion_point)]
+        elements: list[Word] = []
+        for expander, assignment in value:
+            if assignment.kind == "array":
+                elements.extend(expander.words(assignment.source))
+            else:
+                elements.append(_as_word(expander.assigned(assignment), assignment.source[0]))
+        if '"' not in source.text:
+            elements = [part for element in elements for part in _split(element)]
         return [
             Word(one.pattern, source.span, one.literal, one.unknowns, one.insertion_point, source.span)
             for one in elements
@@ -121,6 +120,8 @@ class Expander:
         value = self._value(name)
         if value is None:
             return [_unknown(source, is_elastic=not quoted, is_list=name in "@*")]
+        if value[0][1].kind == "array":
+            value = value[:1]  # $NAME is ${NAME[0]}, whatever is appended to the array
         atoms: list[_Atom] = []
         for expander, assignment in value:
             atoms.extend(expander.assigned(assignment))
@@ -153,7 +154,7 @@ class Expander:
             chosen = words[self.choices.pick((id(assignment), "choice"), len(words))]
             return _atoms_of(chosen)
         if assignment.kind == "array":
-            words = self.words(assignment.source[:1])  # $NAME is ${NAME[0]}
+            words = self.words(assignment.source[:1])
             return _atoms_of(words[0]) if words else []
         return [
             atom if atom is not _GAP else _Atom(" ", MappedText.nowhere(" "))
@@ -292,6 +293,21 @@ def _atoms_of(word: Word) -> list[_Atom]:
             atoms.append(_Atom(char, source, separable))
             position += 1
     return atoms
+
+
+def _split(word: Word) -> list[Word]:
+    """Split an argument at its blanks, as an unquoted expansion is."""
+    if not any(blank in word.pattern for blank in _BLANK):
+        return [word] if word.pattern else []
+    parts: list[Word] = []
+    part: list[_Atom] = []
+    for atom in (*_atoms_of(word), _GAP):
+        if atom is not _GAP and (atom.unknown is not None or atom.char not in _BLANK):
+            part.append(replace(atom, expanded=True))
+        elif part:
+            parts.append(_as_word(part, word.literal))
+            part = []
+    return parts
 
 
 def _as_word(atoms: list[_Atom], source: MappedText) -> Word:
