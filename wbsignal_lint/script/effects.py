@@ -54,9 +54,9 @@ from wbsignal_lint.script.vocabulary import (
     sets_flag,
 )
 
-__all__ = ["Collector", "function_of"]
+__all__ = ["DISPOSITIONS", "Collector", "function_of"]
 
-_DISPOSITIONS = -1
+DISPOSITIONS = -1
 """Number of the heap object that holds what each signal is bound to."""
 
 _DEFAULTS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
@@ -117,6 +117,8 @@ class Collector(Interpreter):
         self.started: list[tuple[Value, Context]] = []
         """Functions handed to threads and workers."""
         self.instances: dict[int, Instance] = {}
+        self.by_loop: set[str] = set()
+        """Numbers of the signals whose handler an event loop calls, without arguments of its own."""
         self._registrations: dict[int, Registration] = {}
         self._handlers: dict[tuple[int, int], Handler] = {}
         self._written: list[tuple[set[str], ast.expr]] = []
@@ -331,7 +333,7 @@ class Collector(Interpreter):
         if isinstance(bound, Instance):
             bound = self.attribute(bound, "__call__", state)
         disposition = self._disposition(bound)
-        state.heap.set(_DISPOSITIONS, str(number), bound)
+        state.heap.set(DISPOSITIONS, str(number), bound)
         if self.in_handler:
             return
         found = self._registrations.get(id(node))
@@ -499,7 +501,7 @@ def _deliver(collector: Collector, node: ast.Call, target: Value | None, state: 
     if number is None:
         state.effects |= {"?kill()"} if collector.in_handler else set()
         return [(state, NONE)]
-    bound = state.heap.get(_DISPOSITIONS, str(number))
+    bound = state.heap.get(DISPOSITIONS, str(number))
     is_default = bound is None or (isinstance(bound, External) and bound.path in _DEFAULTS)
     if number == signal.SIGKILL or (is_default and number != signal.SIGINT):
         return collector.die(node, Const(128 + number), state, "SIGKILL" if number == signal.SIGKILL else "re-kill")
@@ -528,6 +530,7 @@ def _add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArg
     passed = tuple(
         SignalNumber(value.value) if isinstance(value, Const) and value.value == number else value for value in rest
     )
+    collector.by_loop.add(str(number))
     bound = Partial(callback, passed, ()) if function_of(callback) is not None else callback
     collector.register(node, "add_signal_handler", target, bound, state, node.args[0])
     return [(state, NONE)]

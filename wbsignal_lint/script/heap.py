@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from wbsignal_lint.script.values import Value, join
+from wbsignal_lint.script.values import Const, Value, join
 
-__all__ = ["MODULE", "Heap"]
+__all__ = ["MODULE", "Heap", "module_heap"]
 
 MODULE = 0
 """The number of the module's own frame."""
@@ -72,3 +72,10 @@ class Heap:
         for number, theirs in other._owners.items():
             owners[number] = {**owners.get(number, _NOTHING), **theirs}
         return Heap(owners)
+
+
+def module_heap() -> Heap:
+    """Return the heap that a script starts with, run as the main program."""
+    heap = Heap()
+    heap.set(MODULE, "__name__", Const("__main__"))
+    return heap

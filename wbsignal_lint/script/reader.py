@@ -9,10 +9,10 @@ from wbsignal_lint.diagnostics import LineIndex
 from wbsignal_lint.script.effects import Collector, function_of
 from wbsignal_lint.script.evaluator import last_identifier, own_nodes
 from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
-from wbsignal_lint.script.heap import MODULE, Heap
+from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
-from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Const, Function, Partial, SignalNumber, Value
+from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value
 
 __all__ = ["parse", "read_script"]
 
@@ -50,7 +50,7 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     script = Script(text, tree, settings or ScriptSettings(), LineIndex(text), parents)
     collector = Collector(script)
-    heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=_module_names()))
+    heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=module_heap()))
     heap = _follow_threads(collector, heap)
     # The file may be a library: what nobody calls is an entry. What only handlers call is none.
     called = {last_identifier(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -62,12 +62,6 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
     script.handler_functions = reached
     script.shared_functions = reached & frozenset(collector.executed)
     return script
-
-
-def _module_names() -> Heap:
-    heap = Heap()
-    heap.set(MODULE, "__name__", Const("__main__"))
-    return heap
 
 
 def _follow(collector: Collector, run: object, state: State) -> Heap:

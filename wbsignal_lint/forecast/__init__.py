@@ -1,0 +1,81 @@
+"""The outcome table of a script, by reading it: what W&B will record for each way in which the process can end."""
+
+from __future__ import annotations
+
+import ast
+import signal
+
+from wbsignal_lint.contract import Scenario
+from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row, Unknown, scenario_of
+from wbsignal_lint.script.facts import Script, ScriptSettings
+from wbsignal_lint.script.reader import read_script
+from wbsignal_lint.script.scenario import End, Event, Played, play
+from wbsignal_lint.script.values import Const, Value
+
+__all__ = ["forecast", "forecast_text"]
+
+_ALWAYS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+def forecast_text(text: str, settings: ScriptSettings | None = None) -> list[Row]:
+    """Forecast the outcome table of a script.
+
+    Args:
+        text: the decoded source.
+        settings: which signals announce a preemption, which calls train.
+
+    Raises:
+        UnreadableSource: if the text is no valid Python.
+    """
+    return forecast(read_script(text, settings))
+
+
+def forecast(script: Script) -> list[Row]:
+    """Forecast the outcome table of a script whose facts are read: a row for each scenario, in the contract's order."""
+    rows = [
+        _row(Scenario.COMPLETES, None, play(script, Event.NOTHING)),
+        _row(Scenario.FAILS, None, play(script, Event.ERROR)),
+    ]
+    handled = {number for registration in script.registrations for number in registration.numbers}
+    numbers = [*_ALWAYS, *(number for number in sorted(handled) if number not in _ALWAYS)]
+    played = {number: play(script, number) for number in numbers}
+    rows += [_row(scenario_of(number), number, played[number]) for number in numbers]
+    # The client answers "Stop run" with a SIGINT to its own process, the agent a cancelled sweep with SIGKILL.
+    rows.append(_row(Scenario.STOPPED, None, played[int(signal.SIGINT)]))
+    rows.append(_row(Scenario.CANCELLED, None, played[int(signal.SIGKILL)]))
+    return rows
+
+
+def _row(scenario: Scenario, number: int | None, played: Played) -> Row:
+    name = None if number is None else signal.Signals(number).name
+    if played.unknown:
+        outcome = Outcome(UNKNOWN, UNKNOWN, UNKNOWN, played.unknown)
+        return Row(scenario, name, UNKNOWN if played.handler_run is None else played.handler_run, (outcome,))
+    handler_run: bool | Unknown = UNKNOWN if played.handler_run is None else played.handler_run
+    outcomes: dict[Outcome, None] = {}
+    for end in played.ends:
+        outcomes.setdefault(_outcome(end))
+    return Row(scenario, name, handler_run, tuple(outcomes))
+
+
+def _outcome(end: End) -> Outcome:
+    return Outcome(
+        marked=end.marked,
+        recorded=_code(end.recorded),
+        status=UNKNOWN if end.status is None else end.status,
+        why=end.why,
+        line=_line(end.node),
+        has_run=end.has_run,
+    )
+
+
+def _code(recorded: Value | None) -> int | Unknown | None:
+    if recorded is None:
+        return None
+    if isinstance(recorded, Const) and isinstance(recorded.value, int):
+        return int(recorded.value)
+    return UNKNOWN
+
+
+def _line(node: ast.AST | None) -> int | None:
+    return getattr(node, "lineno", None)

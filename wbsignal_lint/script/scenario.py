@@ -1,0 +1,323 @@
+"""Plays one scenario through a whole script: the event happens while training goes on, and what follows is followed.
+
+The event strikes right after the first step of training that is logged while a run is active, as ``drill`` sends its
+signals. The handler's paths are composed with the code that it interrupts: ``with``, ``try``, ``finally``, loops that read
+flags, ``sys.exit(main())``, atexit functions and replaced exception hooks.
+"""
+
+from __future__ import annotations
+
+import ast
+import signal
+from dataclasses import dataclass
+from enum import Enum
+
+from wbsignal_lint.script.effects import DISPOSITIONS, Collector, function_of
+from wbsignal_lint.script.evaluator import Evaluated, last_identifier
+from wbsignal_lint.script.facts import Disposition, Script
+from wbsignal_lint.script.heap import module_heap
+from wbsignal_lint.script.interpreter import Budget, CallArguments
+from wbsignal_lint.script.state import Completion, Ending, RunState, State, merge
+from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Partial, SignalNumber, Value
+
+__all__ = ["End", "Event", "Played", "play"]
+
+_STEPS = 12_000
+
+
+class Event(Enum):
+    """What happens besides signals."""
+
+    NOTHING = "nothing"
+    ERROR = "an exception"
+
+
+@dataclass(frozen=True)
+class End:
+    """One way in which the process comes to its end."""
+
+    marked: bool
+    recorded: Value | None
+    """The exit code that W&B records: a constant, unknown, or ``None`` if it records none."""
+    status: int | None
+    """What the process returns, minus the signal that ended it; ``None`` if it can't be known."""
+    why: str
+    node: ast.AST | None
+    has_run: bool = True
+
+
+@dataclass(frozen=True)
+class Played:
+    """What became of a script in one scenario."""
+
+    ends: tuple[End, ...]
+    handler_run: bool | None
+    """Whether a handler of the script's own is run; ``None`` if that can't be known."""
+    unknown: str = ""
+    """Why nothing can be said; empty if something can."""
+
+
+def play(script: Script, event: int | Event) -> Played:
+    """Play a scenario.
+
+    Args:
+        script: the facts of the script, as read.
+        event: the number of a signal, or another event.
+    """
+    player = _Player(script, event)
+    player.steps = _STEPS
+    try:
+        paths = [*player.run_block(script.tree.body, State(heap=module_heap())), *player.escapes]
+    except Budget:
+        return Played((), None, "the script has more paths than can be followed")
+    if player.unknown:
+        return Played((), None, player.unknown)
+    struck = [path for path in paths if path[0].interrupted]
+    if event is not Event.NOTHING and not player.struck:
+        return Played((), None, "no wandb.log() was found that is reached while a run is active")
+    if event is not Event.NOTHING:
+        paths = struck
+    ends: dict[End, None] = {}
+    for state, completion in paths:
+        for end in player.end(state, completion):
+            ends.setdefault(end)
+    if not ends:
+        return Played((), player.handler_run, "the script was not seen to come to an end")
+    return Played(tuple(ends), player.handler_run)
+
+
+class _Player(Collector):
+    """A collector that lets one event happen."""
+
+    speculates = False
+
+    def __init__(self, script: Script, event: int | Event) -> None:
+        shadow = Script(script.text, script.tree, script.settings, script.index, script.parents)
+        super().__init__(shadow)
+        self.event = event
+        self.struck = False
+        self.unknown = ""
+        self.handler_run: bool | None = False
+        self.at_exit: list[tuple[Value, ast.Call]] = []
+        self.hooks = _names_of_the_hook(script.tree)
+
+    @property
+    def in_handler(self) -> bool:
+        """Ranks are those of the process that has the run, in and out of handlers."""
+        return True
+
+    def note_write(self, name: str, state: State, *, outside: bool) -> None:
+        """Flags are followed by their values here."""
+
+    def note_attribute(self, target: ast.Attribute, value: Value, state: State) -> None:
+        """Notice an exception hook that takes the place of W&B's."""
+        if target.attr != "excepthook" or last_identifier(target.value) != "sys" or not state.hooked:
+            return
+        function = function_of(value)
+        read = ast.walk(function.node) if function is not None else ()
+        chained = any(isinstance(node, ast.Name) and node.id in self.hooks for node in read)
+        if isinstance(value, Const) or (isinstance(value, External) and value.path == "sys.excepthook"):
+            return
+        state.hook_replaced = not chained
+
+    # -- the event --------------------------------------------------------------------------------------------------
+
+    def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
+        """Let the event happen at the first step of training with an active run."""
+        if state.run is RunState.FINISHED and not state.interrupted and self.event is Event.NOTHING:
+            return [state]
+        if state.run is RunState.FINISHED and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="log after finish", exception="wandb.Error")))
+            return []
+        if blocking and not self.unknown:
+            self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() does with signals is not known"
+            return [state]
+        if self.event is Event.NOTHING or state.interrupted:
+            return [state]
+        if state.run is RunState.MAYBE:
+            self.unknown = f"line {node.lineno}: whether a run is active here is not known"
+            return [state]
+        if state.run is not RunState.ACTIVE:
+            return [state]
+        self.struck = True
+        state.interrupted = True
+        if isinstance(self.event, Event):
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="error", exception="Error")))
+            return []
+        return self._deliver(node, self.event, state)
+
+    def _deliver(self, node: ast.Call, number: int, state: State) -> list[State]:
+        bound = state.heap.get(DISPOSITIONS, str(number))
+        disposition = Disposition.DEFAULT if bound is None else self._disposition(bound)
+        name = signal.Signals(number).name
+        if number == signal.SIGKILL:
+            self.escapes.append((state, Completion(Ending.DEAD, node, Const(-number), how="SIGKILL cannot be caught")))
+            return []
+        if disposition is Disposition.IGNORE:
+            return [state]
+        if disposition is Disposition.HANDLER:
+            assert bound is not None
+            self.handler_run = True
+            return self._handle(bound, number, state)
+        if disposition is not Disposition.DEFAULT:
+            self.unknown = f"what handles {name} is not known"
+            return [state]
+        if number == signal.SIGINT:
+            self.escapes.append(
+                (state, Completion(Ending.RAISE, node, how="SIGINT", exception="builtins.KeyboardInterrupt"))
+            )
+            return []
+        self.escapes.append((state, Completion(Ending.DEAD, node, Const(-number), how=f"no handler of {name}")))
+        return []
+
+    def _handle(self, bound: Value, number: int, state: State) -> list[State]:
+        """Run the handler where the signal struck."""
+        function = function_of(bound)
+        assert function is not None
+        if isinstance(function.node, ast.AsyncFunctionDef) or never_runs(function):
+            return [state]
+        by_loop = isinstance(bound, Partial) and str(number) in self.by_loop
+        passed: tuple[Value, ...] = () if by_loop else (SignalNumber(number), UNKNOWN)
+        loops, self.loops = self.loops, []
+        try:
+            return merge([after for after, _ in self.call_value(bound, None, CallArguments(passed), state)])
+        finally:
+            self.loops = loops
+
+    # -- calls that matter only here --------------------------------------------------------------------------------
+
+    def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        """Add what matters at the end of the process."""
+        path = callee.path if isinstance(callee, External) else ""
+        if path == "atexit.register" and arguments.positional:
+            self.at_exit.append((arguments.positional[0], node))
+            return [(state, arguments.positional[0])]
+        if path == "rich.traceback.install":
+            state.hook_replaced = state.hook_replaced or state.hooked
+        if path == "faulthandler.register" and not _is_true(arguments.get(3, "chain")):
+            number = self._number(arguments.get(0) or UNKNOWN)
+            if number is not None:
+                # The traceback is printed by C code, and Python's handler is never run.
+                state.heap.set(DISPOSITIONS, str(number), External("signal.SIG_IGN"))
+            return [(state, NONE)]
+        if path == "wandb.agent" or (path.split(".")[0] in _FRAMEWORKS and path.endswith("Trainer")):
+            self.unknown = f"line {node.lineno}: {path}() runs the training in its own way"
+        return super().call_external(callee, node, arguments, state)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def end(self, state: State, completion: Completion) -> list[End]:
+        """Say what the end of a path leaves behind: what atexit functions do, what W&B's hooks record."""
+        states = [state]
+        if completion.ending is not Ending.DEAD:
+            states = self._run_at_exit(state)
+        return [self._end(after, completion) for after in states]
+
+    def _run_at_exit(self, state: State) -> list[State]:
+        states = [state]
+        for value, node in reversed(self.at_exit):
+            after: list[State] = []
+            for before in states:
+                escapes, self.escapes = self.escapes, []
+                after += [end for end, _ in self.call_value(value, node, CallArguments(), before)]
+                after += [end for end, _ in self.escapes]
+                self.escapes = escapes
+            states = merge(after)
+        return states
+
+    def _end(self, state: State, completion: Completion) -> End:
+        has_run = state.run is not RunState.NONE
+        status = _status(completion)
+        why, node = _reason(completion)
+        if state.run in (RunState.FINISHED, RunState.NONE) or state.recorded is not None:
+            decided, where = state.decided
+            return End(state.marked, state.recorded, status, decided or why, where or node, has_run)
+        if state.run is RunState.MAYBE:
+            return End(state.marked, UNKNOWN, status, "whether a run is active is not known", node)
+        if completion.ending is Ending.DEAD:
+            return End(state.marked, None, status, why, node)
+        recorded, reason = _recorded(state, completion)
+        return End(state.marked, recorded, status, reason or why, node)
+
+
+def _recorded(state: State, completion: Completion) -> tuple[Value | None, str]:
+    """Return the exit code that W&B's hooks have seen when Python ends, and why, if that differs from the way of leaving."""
+    if completion.ending is Ending.RAISE:
+        if state.hook_replaced:
+            return Const(0), "sys.excepthook was replaced after wandb.init(): W&B does not see the exception"
+        if completion.exception == "builtins.KeyboardInterrupt":
+            return Const(255), ""
+        return Const(1), ""
+    called = state.exit_called
+    if called is None:
+        if completion.ending is Ending.EXIT:
+            return Const(0), f"{_leaves(completion)} past W&B's sys.exit: it records 0"
+        return Const(0), ""
+    if not isinstance(called, Const):
+        return UNKNOWN, "the exit status is not known"
+    if isinstance(called.value, bool):
+        return None, "W&B's client fails on an exit status that is a bool: no exit code is recorded"
+    if called.value is None:
+        return Const(0), ""
+    if isinstance(called.value, int):
+        swallowed = completion.ending is not Ending.EXIT
+        return Const(int(called.value)), "sys.exit was called, though its SystemExit was caught" if swallowed else ""
+    return Const(1), ""
+
+
+def _status(completion: Completion) -> int | None:
+    if completion.ending is Ending.RAISE:
+        return -int(signal.SIGINT) if completion.exception == "builtins.KeyboardInterrupt" else 1
+    if completion.ending is Ending.DEAD and isinstance(completion.value, Const):
+        number = completion.value.value
+        if isinstance(number, int) and completion.how in ("re-kill", "SIGKILL", "os.abort"):
+            return 128 - number
+        if isinstance(number, int) and number < 0 and completion.how != "os._exit":
+            return number
+    if completion.ending in (Ending.EXIT, Ending.DEAD):
+        return completion.status
+    return 0
+
+
+def _reason(completion: Completion) -> tuple[str, ast.AST | None]:
+    node = completion.node
+    if completion.ending is Ending.RAISE:
+        if completion.exception == "builtins.KeyboardInterrupt":
+            return "the KeyboardInterrupt is not caught", node
+        return "the exception is not caught", node
+    if completion.ending is Ending.EXIT:
+        return f"it leaves by {_leaves(completion)}", node
+    if completion.ending is Ending.DEAD:
+        return (f"{completion.how} ends the process at once"), node
+    return "the script comes to its end", None
+
+
+def _leaves(completion: Completion) -> str:
+    status = completion.status
+    return completion.how if status is None else f"{completion.how}({status})"
+
+
+def never_runs(function: Function) -> bool:
+    """Say whether calling a function executes nothing: generators."""
+    body = getattr(function.node, "body", [])
+    return isinstance(body, list) and any(
+        isinstance(node, (ast.Yield, ast.YieldFrom)) for statement in body for node in ast.walk(statement)
+    )
+
+
+def _is_true(value: Value | None) -> bool:
+    return isinstance(value, Const) and bool(value.value)
+
+
+def _names_of_the_hook(tree: ast.Module) -> set[str]:
+    """Return the names that keep the exception hook there was: ``previous = sys.excepthook``."""
+    return {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == "excepthook"
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+_FRAMEWORKS = frozenset({"lightning", "pytorch_lightning", "transformers", "trl"})
