@@ -15,6 +15,35 @@ ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 CLI = (sys.executable, "-m", "wbsignal_lint")
 
+# One finding, WBS301 in row 9, with a safe fix that touches nothing but the 0.
+SCRIPT = """\
+import signal
+import sys
+
+import wandb
+
+
+def handle(signum, frame):
+    wandb.run.mark_preempting()
+    sys.exit(0)
+
+
+signal.signal(signal.SIGTERM, handle)
+run = wandb.init()
+for step in range(100):
+    run.log({"loss": 1 / (step + 1)})
+"""
+FIXED_SCRIPT = SCRIPT.replace("sys.exit(0)", "sys.exit(128 + signum)")
+CLEAN_SCRIPT = "print('nothing of ours')\n"
+
+# One finding, WBS401 in row 3, with a safe fix.
+JOB = """\
+#!/bin/bash
+#SBATCH --signal=TERM@120
+srun wandb agent me/project/abc123
+"""
+FIXED_JOB = JOB.replace("agent", "agent --forward-signals")
+
 _EXPECT = re.compile(r"#\s*expect(?:\[(?P<shift>[+-]\d+)\])?:\s*(?P<codes>WBS\d+(?:\s*,\s*WBS\d+)*)[ \t]*(?=\r|\n|$)")
 
 # What the caller's shell may have set, and no test wants.

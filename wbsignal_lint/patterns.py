@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,13 @@ def _compile(lines: tuple[str, ...]) -> GitIgnoreSpec:
     # Importing pathspec costs more than linting a small project without any pattern.
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(lines)
+    with warnings.catch_warnings():
+        # Patterns become regular expressions, and Python has remarks on some that git has none on.
+        warnings.simplefilter("ignore")
+        try:
+            return GitIgnoreSpec.from_lines(lines)
+        except re.error as error:
+            raise ValueError(f"Invalid git pattern: {error}") from None
 
 
 def matches(spec: GitIgnoreSpec, relative: str, is_folder: bool) -> bool | None:

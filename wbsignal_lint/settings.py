@@ -87,6 +87,12 @@ class _WrongValue(Exception):
     """The value of a key has the wrong type or is not one of the possible ones; the message says what it must be."""
 
 
+def _glued(error: _WrongValue) -> str:
+    """Return the message as it goes on after a key."""
+    message = str(error)
+    return message if message.startswith((":", "[")) else f" {message}"
+
+
 def _strings(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _WrongValue("must be a list of strings")
@@ -136,7 +142,7 @@ def _per_file_ignores(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
         try:
             pairs.append((pattern, _selectors(codes)))
         except _WrongValue as error:
-            raise _WrongValue(f"[{pattern!r}] {error}") from None
+            raise _WrongValue(f"[{pattern!r}]{_glued(error)}") from None
     return tuple(pairs)
 
 
@@ -215,9 +221,7 @@ def read_settings(file: Path) -> Settings | None:
         try:
             values[key.replace("-", "_")] = _KEYS[key](value)
         except _WrongValue as error:
-            message = str(error)
-            glue = "" if message.startswith((":", "[")) else " "
-            raise SettingsError(f"{file}: [tool.{_TABLE}] {key}{glue}{message}") from None
+            raise SettingsError(f"{file}: [tool.{_TABLE}] {key}{_glued(error)}") from None
     return Settings(root=file.parent, **values)
 
 

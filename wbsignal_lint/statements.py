@@ -16,19 +16,32 @@ def statement_rows(tree: ast.Module, row: int) -> range:
     while bodies:
         node = bodies.pop()
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.stmt):
+            if isinstance(child, (ast.stmt, ast.excepthandler)):
                 decorators = getattr(child, "decorator_list", [])
                 first = min([child.lineno, *(decorator.lineno for decorator in decorators)])
                 last = child.end_lineno or first
                 if first <= row <= last:
-                    body = getattr(child, "body", None)
-                    header_end = max(first, body[0].lineno - 1) if isinstance(body, list) and body else last
+                    header_end = _header_end(child, last)
                     if row <= header_end:
                         found = range(first, header_end + 1)
                     bodies.append(child)
-            elif isinstance(child, (ast.excepthandler, ast.match_case)):
+            elif isinstance(child, ast.match_case):
                 bodies.append(child)
     return found
+
+
+def _header_end(statement: ast.stmt | ast.excepthandler, last: int) -> int:
+    """Return the last row of a statement's header, which of a simple statement is all of it."""
+    body = getattr(statement, "body", None)
+    if not isinstance(body, list) or not body:
+        return last
+    blocks = {
+        id(inner) for name in ("body", "orelse", "handlers", "finalbody") for inner in getattr(statement, name, ())
+    }
+    header = [child for child in ast.iter_child_nodes(statement) if id(child) not in blocks]
+    ends = [end for end in (getattr(child, "end_lineno", None) for child in header) if end is not None]
+    # The body may begin on the row on which the header ends.
+    return max(body[0].lineno - 1, statement.lineno, *ends)
 
 
 def continued_rows(lines: LineIndex, row: int) -> range:

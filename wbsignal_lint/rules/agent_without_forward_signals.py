@@ -1,4 +1,4 @@
-"""WBS401: a sweep agent that does not pass signals on to its runs."""
+"""WBS401."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ FIRST_VERSION = (0, 24)
 class AgentWithoutForwardSignals(LaunchRule):
     """A sweep agent started without --forward-signals keeps a preemption from its run.
 
-    What it finds
-    -------------
-    ``wandb agent …`` (also ``python -m wandb agent``) without ``-f``/``--forward-signals``, through whatever runs it:
-    ``srun``, ``nohup``, ``timeout``, ``conda run``, containers, ``bash -c '…'``, ``ssh``, ``tmux send-keys``, variables and arrays,
+    ## What it finds
+
+    `wandb agent …`, also as `python -m wandb agent`, without `-f` or `--forward-signals`, through whatever runs it:
+    `srun`, `nohup`, `timeout`, `conda run`, containers, `bash -c '…'`, `ssh`, `tmux send-keys`, variables and arrays,
     here-documents that become job scripts.
 
-    Why it matters
-    --------------
-    The agent starts every run in a process group of its own. Without the option a SIGTERM, SIGUSR1 or SIGHUP kills the agent
-    and stops there: the training process goes on as an orphan, its handler never runs, nothing is marked as preempting.
-    When the node is taken away, W&B sees heartbeats end and records CRASHED about five minutes later; the run is not requeued.
-    With the option the agent passes the signal on, the handler marks the run, and W&B requeues it.
+    ## Why it matters
 
-    Example
-    -------
+    The agent starts every run in a process group of its own. Without the option a SIGTERM, SIGUSR1 or SIGHUP kills the
+    agent and stops there: the training goes on as an orphan, its handler never runs, nothing is marked as preempting.
+    When the node is taken away, W&B sees no more heartbeats and records CRASHED after about five minutes; the run is not
+    requeued. With the option the agent passes the signal on, the handler marks the run, and W&B requeues it.
+
+    ## Example
+
     Bad:
 
     ```bash
@@ -47,23 +47,26 @@ class AgentWithoutForwardSignals(LaunchRule):
     srun wandb agent --forward-signals "$SWEEP_ID"
     ```
 
-    Fix
-    ---
-    Inserts ``--forward-signals`` behind the word ``agent``, wherever that stands: in quotes, in a here-document, in the
-    variable that holds the command. Where the word does not stand in the file there is no fix. The option exists from wandb
-    0.24.0 on; in a file that itself installs an older one the fix is unsafe, since the agent would not start.
+    ## Fix
 
-    Leaves alone
-    ------------
-    Comments, ``echo``, usage texts and other here-documents that are only shown, ``grep``/``pkill`` patterns, commit messages,
-    ``wandb agent --help``; and every call whose words the file does not tell: ``wandb agent "$@"``, ``wandb agent $FLAGS $SWEEP``. A single
-    unknown word (``wandb agent $1``) is the sweep id and is reported.
+    Inserts `--forward-signals` behind the word `agent`, wherever that stands: in quotes, in a here-document, in the
+    variable that holds the command. Where the word does not stand in the file, there is no fix.
 
-    Source
-    ------
-    https://docs.wandb.ai/guides/sweeps/ and ``wandb agent --help``; the outcomes were measured with wandb 0.31.0: SIGTERM to
-    the agent without the option leaves the child running with parent 1 and no record, with it the child records
-    preempting and exit 143.
+    The option exists from wandb 0.24.0 on. In a file that itself installs an older client the fix is unsafe: that agent
+    refuses the option and does not start.
+
+    ## Leaves alone
+
+    Comments, `echo`, usage texts and other here-documents that are only shown, `grep` and `pkill` patterns, commit
+    messages, `wandb agent --help`. Calls whose words the file does not tell: `wandb agent "$@"`,
+    `wandb agent $FLAGS $SWEEP`. A single unknown word, as in `wandb agent $1`, is the sweep id and is reported. An
+    `echo` is read only where what it prints is run: `echo "wandb agent $ID" | bash`, `… >> job.sh`.
+
+    ## Source
+
+    `wandb agent --help`, https://docs.wandb.ai/guides/sweeps/, and measured with wandb 0.31.0: after SIGTERM to an agent
+    without the option its child lives on with parent 1 and nothing is recorded; with it the child records preempting
+    and exit code 143. wandb 0.23.1 answers "No such option".
     """
 
     code = "WBS401"
@@ -76,8 +79,8 @@ class AgentWithoutForwardSignals(LaunchRule):
             if agent.forwarding is Forwarding.NO and not agent.wants_help:
                 yield self.at(
                     agent.span,
-                    f"this sweep agent does not pass signals on to its runs: add {OPTION}, or a preemption kills the agent "
-                    "and the training is never told",
+                    f"this sweep agent does not pass signals on to its runs: without {OPTION} a preemption kills the "
+                    "agent, and the training is never told",
                     outcome="SIGTERM, SIGUSR1 or SIGHUP ends the agent and orphans the training: nothing is recorded, "
                     "CRASHED after about 5 minutes, not requeued",
                     fix=self._fix(agent, launch),

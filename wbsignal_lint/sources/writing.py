@@ -24,7 +24,7 @@ def write_atomically(path: Path, data: bytes, *, expected: bytes) -> None:
     """
     target = Path(os.path.realpath(path))
     status = target.stat()
-    if not os.access(target, os.W_OK):
+    if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         # Renaming would get round the write protection of the file; whoever set it meant it.
         raise PermissionError("it is write-protected")
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
