@@ -52,10 +52,11 @@ def _row(scenario: Scenario, number: int | None, played: Played) -> Row:
         outcome = Outcome(UNKNOWN, UNKNOWN, UNKNOWN, played.unknown)
         return Row(scenario, name, UNKNOWN if played.handler_run is None else played.handler_run, (outcome,))
     handler_run: bool | Unknown = UNKNOWN if played.handler_run is None else played.handler_run
-    outcomes: dict[Outcome, None] = {}
+    outcomes: dict[tuple[object, ...], Outcome] = {}
     for end in played.ends:
-        outcomes.setdefault(_outcome(end))
-    return Row(scenario, name, handler_run, tuple(outcomes))
+        outcome = _outcome(end)
+        outcomes.setdefault((outcome.marked, outcome.recorded, outcome.status, outcome.has_run), outcome)
+    return Row(scenario, name, handler_run, tuple(outcomes.values()))
 
 
 def _outcome(end: End) -> Outcome:

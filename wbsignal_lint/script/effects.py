@@ -26,7 +26,7 @@ from wbsignal_lint.script.facts import (
     Script,
     SignalUse,
 )
-from wbsignal_lint.script.heap import Heap
+from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, Heap
 from wbsignal_lint.script.interpreter import CallArguments, Interpreter
 from wbsignal_lint.script.relevance import relevant_functions
 from wbsignal_lint.script.state import Completion, Ending, RunState, State, Training
@@ -54,10 +54,7 @@ from wbsignal_lint.script.vocabulary import (
     sets_flag,
 )
 
-__all__ = ["DISPOSITIONS", "Collector", "function_of"]
-
-DISPOSITIONS = -1
-"""Number of the heap object that holds what each signal is bound to."""
+__all__ = ["Collector", "function_of"]
 
 _DEFAULTS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
 _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
@@ -66,6 +63,9 @@ _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
 _CALLS_ITS_ARGUMENT = frozenset(
     {"absl.app.run", "tensorflow.app.run", "tensorflow.compat.v1.app.run", "fire.Fire", "typer.run", "tyro.cli"}
 )
+_MAX_RANGE = 4
+"""Longer ranges are loops like any other."""
+
 _ITSELF = frozenset({"os.getpid", "os.getpgrp", "os.getpgid"})
 _THREADS = frozenset({"threading.Thread", "threading.Timer"})
 _WORKERS = frozenset(
@@ -400,6 +400,14 @@ class Collector(Interpreter):
                 return SignalUse(number, name, written, element=True)
         return SignalUse(number, name, argument)
 
+    def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
+        """Return what ``signal.getsignal()`` and ``signal.signal()`` say was bound before: something to restore."""
+        return Result(path, id(node))
+
+    def is_set(self, event: Value, state: State) -> Value:
+        """Return whether an event object is set: rules must allow for both."""
+        return UNKNOWN
+
     # -- signal numbers -------------------------------------------------------------------------------------------
 
     def _signum(self, state: State) -> int | None:
@@ -516,7 +524,7 @@ def _deliver(collector: Collector, node: ast.Call, target: Value | None, state: 
 
 def _signal(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     target, bound = arguments.get(0, "signalnum"), arguments.get(1, "handler")
-    previous = Result("signal.signal", id(node))
+    previous = collector.previous(target, node, "signal.signal", state)
     if target is not None and bound is not None and node.args:
         collector.register(node, "signal.signal", target, bound, state, node.args[0])
     return [(state, previous)]
@@ -565,7 +573,7 @@ def _signals(collector: Collector, node: ast.Call, arguments: CallArguments, sta
 
 
 def _getsignal(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-    return [(state, Result("signal.getsignal", id(node)))]
+    return [(state, collector.previous(arguments.get(0), node, "signal.getsignal", state))]
 
 
 def _getpid(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
@@ -583,6 +591,40 @@ def _dict_part(part: str) -> Effect:
         return [(state, Items(items.keys if part == "keys" else items.values, items.key_nodes))]
 
     return effect
+
+
+def _event(method: str) -> Effect:
+    def effect(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        event = arguments.get(0)
+        assert isinstance(event, Result)
+        if method in ("set", "clear"):
+            state.heap.set(EVENTS, str(event.site), Const(method == "set"))
+            name = last_identifier(node.func.value) if isinstance(node.func, ast.Attribute) else "event"
+            collector.note_write(name, state, outside=False)
+            return [(state, NONE)]
+        return [(state, collector.is_set(event, state))]
+
+    return effect
+
+
+def _append(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    items, value = arguments.get(0), arguments.get(1)
+    if isinstance(node.func, ast.Attribute):
+        if isinstance(items, Items) and isinstance(node.func.value, (ast.Name, ast.Attribute)):
+            grown = Items((*items.values, value or UNKNOWN)) if not collector.loops or collector.in_handler else UNKNOWN
+            collector.replace(node.func.value, grown, state)
+        collector.note_write(last_identifier(node.func.value), state, outside=False)
+    return [(state, NONE)]
+
+
+def _range(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    numbers = [value.value for value in arguments if isinstance(value, Const) and isinstance(value.value, int)]
+    if len(numbers) != len(arguments.positional) or not 1 <= len(numbers) <= 3 or 0 in numbers[2:]:
+        return [(state, UNKNOWN)]
+    found = range(*numbers)
+    if len(found) > _MAX_RANGE:
+        return [(state, Result("builtins.range", id(node)))]
+    return [(state, Items(tuple(Const(number) for number in found)))]
 
 
 _EFFECTS: dict[str, Effect] = {
@@ -620,6 +662,13 @@ _EFFECTS: dict[str, Effect] = {
     "builtins.frozenset": _same,
     "builtins.sorted": _same,
     "asyncio.run": _asyncio_run,
+    "builtins.list.append": _append,
+    "builtins.range": _range,
+    "event.set": _event("set"),
+    "event.clear": _event("clear"),
+    "event.is_set": _event("is_set"),
+    "event.isSet": _event("is_set"),
+    "event.wait": _event("is_set"),
     "builtins.dict.items": _dict_part("items"),
     "builtins.dict.keys": _dict_part("keys"),
     "builtins.dict.values": _dict_part("values"),

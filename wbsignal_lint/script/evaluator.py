@@ -59,6 +59,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
     ast.Gt: operator.gt,  # type: ignore[dict-item]
     ast.GtE: operator.ge,  # type: ignore[dict-item]
 }
+_EVENTS = frozenset({"threading.Event", "asyncio.Event", "multiprocessing.Event"})
 _PID = "os.getpid"
 
 
@@ -164,6 +165,10 @@ class Evaluator:
         """Evaluate ``await value``: run a coroutine to its end."""
         raise NotImplementedError
 
+    def yielded(self, node: ast.Yield, state: State) -> Evaluated:
+        """Evaluate ``yield``."""
+        raise NotImplementedError
+
     def comprehension(self, node: ast.expr, state: State) -> Evaluated:
         """Evaluate a comprehension or generator expression."""
         raise NotImplementedError
@@ -216,6 +221,10 @@ class Evaluator:
             return member
         if isinstance(base, Class):
             return self.member(base, name, state)
+        if isinstance(base, Items) and base.keys is None and name == "append":
+            return Partial(External("builtins.list.append"), (base,), ())
+        if isinstance(base, Result) and base.path in _EVENTS and name in ("set", "clear", "is_set", "isSet", "wait"):
+            return Partial(External(f"event.{name}"), (base,), ())
         if isinstance(base, Items) and base.keys is not None and name in ("items", "keys", "values"):
             return Partial(External(f"builtins.dict.{name}"), (base,), ())
         if isinstance(base, Const) and name == "value" and isinstance(base.value, signal.Signals):
@@ -324,6 +333,10 @@ class Evaluator:
             return results
         if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
             return self.comprehension(node, state)
+        if isinstance(node, ast.Starred):
+            return self.evaluate(node.value, state)
+        if isinstance(node, ast.Yield):
+            return self.yielded(node, state)
         children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
         return [(after, self._combine(node, values, after)) for after, values in self.evaluate_all(children, state)]
 
@@ -410,10 +423,14 @@ class Evaluator:
         elements: list[Value] = []
         nodes: list[ast.expr] = []
         for child, value in zip(node.elts, values, strict=True):
-            if isinstance(child, ast.Starred):
+            if not isinstance(child, ast.Starred):
+                elements.append(value)
+                nodes.append(child)
+            elif isinstance(value, Items) and value.keys is None and len(value.nodes) == len(value.values):
+                elements += value.values
+                nodes += value.nodes
+            else:
                 return UNKNOWN
-            elements.append(value)
-            nodes.append(child)
         return Items(tuple(elements), tuple(nodes))
 
     @staticmethod

@@ -6,10 +6,16 @@ from collections.abc import Iterator, Mapping
 
 from wbsignal_lint.script.values import Const, Value, join
 
-__all__ = ["MODULE", "Heap", "module_heap"]
+__all__ = ["DISPOSITIONS", "EVENTS", "MODULE", "Heap", "module_heap"]
 
 MODULE = 0
 """The number of the module's own frame."""
+
+DISPOSITIONS = -1
+"""The number of the object that holds what each signal is bound to."""
+
+EVENTS = -2
+"""The number of the object that holds which event objects are set."""
 
 _NOTHING: Mapping[str, Value] = {}
 

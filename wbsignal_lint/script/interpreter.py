@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from wbsignal_lint.script.evaluator import Evaluated, Evaluator, Frame, Scope, external, last_identifier, own_nodes
@@ -23,6 +23,7 @@ from wbsignal_lint.script.values import (
     Coroutine,
     External,
     Function,
+    Generator,
     Instance,
     Items,
     Partial,
@@ -37,7 +38,15 @@ _MAX_DEPTH = 24
 _MAX_UNROLLED = 32
 _SYSTEM_EXIT = "builtins.SystemExit"
 _CATCHES_ALL = frozenset({"builtins.BaseException"})
-_PREVIOUS_HANDLERS = frozenset({"signal.getsignal", "signal.signal"})
+_NO_EXCEPTIONS = frozenset(
+    {
+        "builtins.BaseException",
+        "builtins.KeyboardInterrupt",
+        "builtins.GeneratorExit",
+        "asyncio.CancelledError",
+        "asyncio.exceptions.CancelledError",
+    }
+)
 
 
 class Budget(Exception):
@@ -52,6 +61,7 @@ class Interpreter(Evaluator):
 
     def __init__(self) -> None:
         super().__init__()
+        self._yield: Callable[[State, Value], Evaluated] | None = None
         self.steps = 0
         """How many more statements may be followed."""
         self.stack: list[Frame] = [self.frame]
@@ -176,38 +186,77 @@ class Interpreter(Evaluator):
             return [(state, Completion(Ending.RAISE, node, how="raise"))]
         target: ast.expr = node.exc
         arguments: list[ast.expr] = []
-        if isinstance(target, ast.Call) and isinstance(target.func, (ast.Name, ast.Attribute)):
-            arguments = target.args
+        if isinstance(target, ast.Call) and isinstance(target.func, (ast.Name, ast.Attribute)) and not target.keywords:
+            arguments = [_argument(argument) for argument in target.args]
             target = target.func
         paths: list[Path] = []
         for after, values in self.evaluate_all([target, *arguments], state):
-            name = self._exception_name(values[0])
-            if name == _SYSTEM_EXIT:
-                code = values[1] if len(values) > 1 else NONE
-                completion = Completion(Ending.EXIT, node, code, how="raise SystemExit", exception=name)
+            paths += self._raised(node, values[0], tuple(values[1:]), after)
+        return paths
+
+    def _raised(self, node: ast.Raise, raised: Value, arguments: tuple[Value, ...], state: State) -> list[Path]:
+        """Return the completions of a ``raise`` of a class with arguments, or of an object."""
+        instances = [(state, raised)]
+        if isinstance(raised, Class):
+            instances = self._instantiate(raised, CallArguments(arguments), state)
+        elif isinstance(raised, External) and isinstance(node.exc, ast.Call):
+            instances = [(state, self._exception_object(raised, arguments, state))]
+        paths: list[Path] = []
+        for after, value in instances:
+            lineage = self.lineage(raised if not isinstance(value, Instance) else value)
+            name = lineage[0] if lineage else ""
+            if isinstance(value, Instance) and after.heap.get(value.ident, "args") is None:
+                after.heap.set(value.ident, "args", Items(arguments))
+            if _SYSTEM_EXIT in lineage:
+                code = arguments[0] if arguments else NONE
+                if isinstance(value, Instance):
+                    code = after.heap.get(value.ident, "code") or code
+                completion = Completion(Ending.EXIT, node, code, False, "raise SystemExit", name, lineage)
                 self.note_exit(node, completion, after)
             else:
-                completion = Completion(Ending.RAISE, node, how="raise", exception=name)
+                completion = Completion(Ending.RAISE, node, value, how="raise", exception=name, lineage=lineage)
             paths.append((after, completion))
         return paths
 
-    def _exception_name(self, value: Value) -> str:
+    def _exception_object(self, cls: External, arguments: tuple[Value, ...], state: State) -> Value:
+        """Return an object of an exception class of another module, with what its attributes will be."""
+        stand_in = Class(ast.ClassDef(cls.path, [], [], [], []), (next(self._numbers),), (cls,))
+        instance = Instance(stand_in, next(self._numbers))
+        state.heap.set(instance.ident, "args", Items(arguments))
+        return instance
+
+    def lineage(self, value: Value, depth: int = 0) -> tuple[str, ...]:
+        """Return the names of an exception's class and its bases, as far as they are known."""
         if isinstance(value, External):
-            return value.path
+            return (value.path,)
         if isinstance(value, Instance):
             value = value.cls
-        return value.node.name if isinstance(value, Class) else ""
+        if not isinstance(value, Class) or depth > 8:
+            return ()
+        bases = tuple(name for base in value.bases for name in self.lineage(base, depth + 1))
+        return bases if value.node.name in bases else (value.node.name, *bases)
 
     # -- definitions and imports ----------------------------------------------------------------------------------
 
     def _run_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, state: State) -> list[Path]:
-        states = [state]
-        for expression in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
-            states = [after for before in states for after, _ in self.evaluate(expression, before)]
+        paths: list[Path] = []
         self.frame.captured = True
-        for after in states:
-            self.bind(node.name, Function(node, self.frame.frames), after)
-        return [(after, NORMAL) for after in states]
+        defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+        for after, values in self.evaluate_all([*defaults, *node.decorator_list], state):
+            decorated: Evaluated = [(after, Function(node, self.frame.frames))]
+            for decorator in reversed(values[len(defaults) :]):
+                decorated = [pair for before, value in decorated for pair in self._decorated(decorator, value, before)]
+            for end, value in decorated:
+                self.bind(node.name, value, end)
+                paths.append((end, NORMAL))
+        return paths
+
+    def _decorated(self, decorator: Value, value: Value, state: State) -> Evaluated:
+        """Return what a decorator of this file makes of a function; those of other modules are taken to keep it."""
+        if not isinstance(decorator, (Function, BoundMethod, Class)):
+            return [(state, value)]
+        results = self.call_value(decorator, None, CallArguments((value,)), state)
+        return [(after, result if result != UNKNOWN else value) for after, result in results]
 
     _run_asyncfunctiondef = _run_functiondef
 
@@ -293,7 +342,7 @@ class Interpreter(Evaluator):
             if items is not None and len(items) <= _MAX_UNROLLED:
                 out += self._unrolled(node, items, after)
             else:
-                out += self._loop(node, after)
+                out += self._loop(node, after, runs=isinstance(iterable, Result) and iterable.path == "builtins.range")
         return out
 
     _run_asyncfor = _run_for
@@ -338,18 +387,20 @@ class Interpreter(Evaluator):
     def _run_while(self, node: ast.While, state: State) -> list[Path]:
         return self._loop(node, state)
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State) -> list[Path]:
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State, *, runs: bool = False) -> list[Path]:
         out: list[Path] = []
         before = state.guards
         entry = [state]
         left: list[State] = []
         ended: list[State] = []
         self.loops.append(node)
-        # Twice, so that the second pass sees what the first one left behind.
+        # Twice, so that the second pass sees what the first one left behind. A loop that is known to run, or any loop
+        # of a scenario, has both passes.
+        stays = runs or not self.speculates
         for _ in range(2):
             going_on: list[State] = []
             for start in entry:
-                for inside in self._enter_loop(node, start, ended):
+                for inside in self._enter_loop(node, start, ended, stays=stays):
                     for after, end in self.run_block(node.body, inside):
                         if end.ending in (Ending.NORMAL, Ending.CONTINUE):
                             after.guards = before
@@ -360,8 +411,7 @@ class Interpreter(Evaluator):
                             out.append((after, end))
             entry = merge(going_on)
         for start in entry:
-            stays = isinstance(node, ast.While) and isinstance(node.test, ast.Constant)
-            if not stays:
+            if not (isinstance(node, ast.While) and isinstance(node.test, ast.Constant)):
                 self._enter_loop(node, start, ended, last=True)
         self.loops.pop()
         for after in merge(ended):
@@ -372,16 +422,23 @@ class Interpreter(Evaluator):
         return out + [(after, NORMAL) for after in merge(left)]
 
     def _enter_loop(
-        self, node: ast.For | ast.AsyncFor | ast.While, state: State, ended: list[State], *, last: bool = False
+        self,
+        node: ast.For | ast.AsyncFor | ast.While,
+        state: State,
+        ended: list[State],
+        *,
+        stays: bool = False,
+        last: bool = False,
     ) -> list[State]:
         """Return the states in which the body is entered once more; those in which it isn't join ``ended``."""
         if not isinstance(node, ast.While):
-            ended.append(state.fork())
+            if last or not stays:
+                ended.append(state.fork())
             self.assign(node.target, UNKNOWN, state)
             return [state]
         inside: list[State] = []
         for after, truth in self.branch(node.test, state):
-            if truth is not True or last:
+            if truth is False or last or (truth is None and not stays):
                 ended.append(after.fork())
             if truth is not False:
                 inside.append(after)
@@ -444,7 +501,7 @@ class Interpreter(Evaluator):
             guards = after.guards
             after.guards = (*guards, handler)
             if handler.name:
-                self.bind(handler.name, UNKNOWN, after)
+                self.bind(handler.name, self._caught_value(raised, after), after)
             for final, completion in self.run_block(handler.body, after):
                 if completion.ending is Ending.RAISE and completion.how == "raise" and not completion.exception:
                     completion = raised or completion
@@ -455,11 +512,25 @@ class Interpreter(Evaluator):
             return pending
         out: list[Path] = []
         for after, end in _merge_paths(pending):
+            if end.ending is Ending.DEAD:
+                out.append((after, end))
+                continue
             for final, completion in self.run_block(node.finalbody, after):
                 out.append((final, end if completion.ending is Ending.NORMAL else completion))
         return out
 
     _run_trystar = _run_try
+
+    def _caught_value(self, raised: Completion | None, state: State) -> Value:
+        """Return what ``except … as name`` binds."""
+        if raised is None:
+            return UNKNOWN
+        if raised.ending is Ending.RAISE:
+            return raised.value or UNKNOWN
+        exit_ = self._exception_object(External(_SYSTEM_EXIT), (raised.value or NONE,), state)
+        assert isinstance(exit_, Instance)
+        state.heap.set(exit_.ident, "code", raised.value or NONE)
+        return exit_
 
     def _catching(self, handlers: list[ast.ExceptHandler], end: Completion, state: State) -> ast.ExceptHandler | None:
         if end.ending not in (Ending.EXIT, Ending.RAISE):
@@ -474,12 +545,11 @@ class Interpreter(Evaluator):
         names = expression.elts if isinstance(expression, ast.Tuple) else [expression]
         for name in names:
             value = self.evaluate(name, state.fork())[0][1] if not isinstance(name, ast.Call) else UNKNOWN
-            caught = self._exception_name(value)
-            if caught in _CATCHES_ALL or (caught and caught == end.exception):
+            caught = next(iter(self.lineage(value)), "")
+            if caught in _CATCHES_ALL or (caught and caught in (end.exception, *end.lineage)):
                 return True
             if caught == "builtins.Exception" and end.ending is Ending.RAISE:
-                if end.exception not in ("builtins.KeyboardInterrupt", "builtins.GeneratorExit"):
-                    return True
+                return not {end.exception, *end.lineage} & _NO_EXCEPTIONS
         return False
 
     def _run_with(self, node: ast.With | ast.AsyncWith, state: State) -> list[Path]:
@@ -494,13 +564,83 @@ class Interpreter(Evaluator):
         out: list[Path] = []
         for after, value in self.evaluate(item.context_expr, state):
             self.note_with(node, item, value, after)
-            if item.optional_vars is not None:
-                self.assign(item.optional_vars, value if isinstance(value, (Run, Instance)) else UNKNOWN, after)
-            for end, completion in self._enter(node, position + 1, after):
-                out.append(self._leave(item, value, end, completion))
+            if isinstance(value, Generator):
+                out += self._around(node, position, value, after)
+                continue
+            for inside, entered in self._entered(value, after):
+                if item.optional_vars is not None:
+                    self.assign(item.optional_vars, entered, inside)
+                for end, completion in self._enter(node, position + 1, inside):
+                    out += self._left(item, value, end, completion)
         return out
 
+    def _entered(self, value: Value, state: State) -> Evaluated:
+        """Return what ``__enter__`` returns."""
+        if isinstance(value, Instance):
+            method = self.attribute(value, "__enter__", state)
+            if isinstance(method, BoundMethod):
+                return self.call_value(method, None, CallArguments(), state)
+        return [(state, value if isinstance(value, (Run, Instance)) else UNKNOWN)]
+
+    def _left(self, item: ast.withitem, value: Value, state: State, end: Completion) -> list[Path]:
+        """Call ``__exit__``; it is run for every way out but the sudden end of the process."""
+        method = self.attribute(value, "__exit__", state) if isinstance(value, Instance) else None
+        if not isinstance(method, BoundMethod) or end.ending is Ending.DEAD:
+            return [self._leave(item, value, state, end)]
+        found = self.call_value(method, None, CallArguments((UNKNOWN, UNKNOWN, UNKNOWN)), state)
+        swallowed = end.ending in (Ending.EXIT, Ending.RAISE)
+        return [(after, NORMAL if swallowed and self.truth(result) is True else end) for after, result in found]
+
+    def _around(self, node: ast.With | ast.AsyncWith, position: int, value: Generator, state: State) -> list[Path]:
+        """Run the body of a context manager function, and the ``with`` block where it yields."""
+        item = node.items[position]
+        caller = self.frame
+        paths: list[Path] = []
+
+        def block(inside: State, entered: Value) -> Evaluated:
+            generator, self.frame = self.frame, caller
+            going_on: Evaluated = []
+            try:
+                if item.optional_vars is not None:
+                    self.assign(item.optional_vars, entered, inside)
+                for end, completion in self._enter(node, position + 1, inside):
+                    if completion.ending is Ending.NORMAL:
+                        going_on.append((end, UNKNOWN))
+                    else:
+                        self.escapes.append((end, completion))
+            finally:
+                self.frame = generator
+            return going_on
+
+        outer, self._yield = self._yield, block
+        escapes, self.escapes = self.escapes, []
+        try:
+            assert isinstance(value.arguments, CallArguments)
+            found = self._call_function(value.function, value.arguments, state)
+            paths += [(after, NORMAL) for after, _ in found]
+            return paths + self.escapes
+        finally:
+            self._yield = outer
+            self.escapes = escapes
+
+    def yielded(self, node: ast.Yield, state: State) -> Evaluated:
+        """Evaluate ``yield``: in a context manager function the ``with`` block runs here."""
+        results: Evaluated = []
+        for after, value in self.evaluate(node.value, state) if node.value is not None else [(state, NONE)]:
+            block = self._yield
+            if block is None:
+                results.append((after, UNKNOWN))
+                continue
+            self._yield = None
+            try:
+                results += block(after, value)
+            finally:
+                self._yield = block
+        return results
+
     def _leave(self, item: ast.withitem, value: Value, state: State, end: Completion) -> Path:
+        if end.ending is Ending.DEAD:
+            return state, end
         if isinstance(value, Run) and state.run is RunState.ACTIVE:
             # Run.__exit__ finishes with 1 for every exception, SystemExit included, and with 0 otherwise.
             state.run = RunState.FINISHED
@@ -556,14 +696,21 @@ class Interpreter(Evaluator):
                 self.note_write(target.attr, state, outside=not inside)
         elif isinstance(target, ast.Subscript):
             container = target.value
-            if isinstance(container, ast.Name):
-                known = self.lookup(container.id, state)
+            if isinstance(container, (ast.Name, ast.Attribute)):
+                known = self.evaluate(container, state)[0][1]
+                index = self.evaluate(target.slice, state)[0][1] if not isinstance(target.slice, ast.Call) else UNKNOWN
                 if isinstance(known, Items):
-                    self.rebind(container.id, UNKNOWN, state)
+                    self.replace(container, _with_item(known, index, value), state)
             self.note_write(last_identifier(container), state, outside=False)
 
-    def rebind(self, name: str, value: Value, state: State) -> None:
-        """Replace the value of a name wherever it is bound."""
+    def replace(self, place: ast.Name | ast.Attribute, value: Value, state: State) -> None:
+        """Put a changed container in the place of the old one, wherever the name is bound."""
+        if isinstance(place, ast.Attribute):
+            for _, base in self.evaluate(place.value, state)[:1]:
+                if isinstance(base, Instance):
+                    state.heap.set(base.ident, place.attr, value)
+            return
+        name = place.id
         for number in reversed(self.frame.frames):
             if state.heap.get(number, name) is not None:
                 state.heap.set(number, name, value)
@@ -620,6 +767,8 @@ class Interpreter(Evaluator):
         if isinstance(callee, Function):
             if isinstance(callee.node, ast.AsyncFunctionDef):
                 return [(state, Coroutine(callee, arguments))]
+            if is_context_manager(callee.node):
+                return [(state, Generator(callee, arguments))]
             return self._call_function(callee, arguments, state)
         if isinstance(callee, Class):
             return self._instantiate(callee, arguments, state)
@@ -743,6 +892,27 @@ class CallArguments:
         """Iterate over all values passed."""
         yield from self.positional
         yield from (value for _, value in self.keywords)
+
+
+def _with_item(items: Items, index: Value, value: Value) -> Value:
+    """Return a list or dict with one element replaced, if it is known which."""
+    if not isinstance(index, Const):
+        return UNKNOWN
+    if items.keys is not None:
+        if not all(isinstance(key, Const) for key in items.keys):
+            return UNKNOWN
+        pairs = dict(zip(items.keys, items.values, strict=True)) | {index: value}
+        return Items(tuple(pairs.values()), (), tuple(pairs))
+    if isinstance(index.value, int) and -len(items.values) <= index.value < len(items.values):
+        values = list(items.values)
+        values[index.value] = value
+        return Items(tuple(values))
+    return UNKNOWN
+
+
+def is_context_manager(node: ast.AST) -> bool:
+    """Say whether a function is decorated as a context manager."""
+    return any(last_identifier(item) == "contextmanager" for item in getattr(node, "decorator_list", []))
 
 
 def _argument(node: ast.expr) -> ast.expr:

@@ -12,13 +12,13 @@ import signal
 from dataclasses import dataclass
 from enum import Enum
 
-from wbsignal_lint.script.effects import DISPOSITIONS, Collector, function_of
+from wbsignal_lint.script.effects import Collector, function_of
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier
-from wbsignal_lint.script.facts import Disposition, Script
-from wbsignal_lint.script.heap import module_heap
+from wbsignal_lint.script.facts import Context, Disposition, Script
+from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import Completion, Ending, RunState, State, merge
-from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Partial, SignalNumber, Value
+from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Partial, Result, SignalNumber, Value
 
 __all__ = ["End", "Event", "Played", "play"]
 
@@ -97,6 +97,7 @@ class _Player(Collector):
         self.event = event
         self.struck = False
         self.unknown = ""
+        self.in_thread = False
         self.handler_run: bool | None = False
         self.at_exit: list[tuple[Value, ast.Call]] = []
         self.hooks = _names_of_the_hook(script.tree)
@@ -124,10 +125,15 @@ class _Player(Collector):
 
     def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
         """Let the event happen at the first step of training with an active run."""
+        if self.in_thread:
+            self.unknown = f"line {node.lineno}: the training runs in a thread"
+            return [state]
         if state.run is RunState.FINISHED and not state.interrupted and self.event is Event.NOTHING:
             return [state]
         if state.run is RunState.FINISHED and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
-            self.escapes.append((state, Completion(Ending.RAISE, node, how="log after finish", exception="wandb.Error")))
+            self.escapes.append(
+                (state, Completion(Ending.RAISE, node, how="log after finish", exception="wandb.Error"))
+            )
             return []
         if blocking and not self.unknown:
             self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() does with signals is not known"
@@ -184,11 +190,50 @@ class _Player(Collector):
         finally:
             self.loops = loops
 
+    def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
+        """Return what the signal is bound to so far."""
+        number = self._number(target) if target is not None else None
+        if number is None:
+            return UNKNOWN
+        default = "signal.default_int_handler" if number == signal.SIGINT else "signal.SIG_DFL"
+        return state.heap.get(DISPOSITIONS, str(number)) or External(default)
+
+    def is_set(self, event: Value, state: State) -> Value:
+        """Return whether an event object is set."""
+        assert isinstance(event, Result)
+        return state.heap.get(EVENTS, str(event.site)) or Const(False)
+
+    def _start(self, arguments: CallArguments, context: Context, state: State) -> None:
+        """Give up where a thread is started by the handler: it may end the process at any time."""
+        if context is not Context.THREAD:
+            return
+        if state.interrupted:
+            self.unknown = "what the thread does that is started after the event is not known"
+            return
+        for value in (*arguments.positional, *(value for name, value in arguments.keywords if name == "target")):
+            if function_of(value) is not None:
+                self._run_thread(value, state)
+
+    def _run_thread(self, value: Value, state: State) -> None:
+        """Follow a thread's function: an exit in it ends the thread only, but W&B's hook has seen it."""
+        escapes, self.escapes = self.escapes, []
+        self.in_thread, outer = True, self.in_thread
+        try:
+            ends = [after for after, _ in self.call_value(value, None, CallArguments(starred=True), state.fork())]
+            called = {after.exit_called for after in (*ends, *(after for after, _ in self.escapes))}
+            if called != {state.exit_called}:
+                state.exit_called = called.pop() if len(called) == 1 else UNKNOWN
+        finally:
+            self.escapes = escapes
+            self.in_thread = outer
+
     # -- calls that matter only here --------------------------------------------------------------------------------
 
     def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         """Add what matters at the end of the process."""
         path = callee.path if isinstance(callee, External) else ""
+        if state.interrupted and last_identifier(node.func) == "cancel":
+            self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() stops is not known"
         if path == "atexit.register" and arguments.positional:
             self.at_exit.append((arguments.positional[0], node))
             return [(state, arguments.positional[0])]

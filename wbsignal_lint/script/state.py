@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from wbsignal_lint.script.heap import Heap
+from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.values import UNKNOWN, Const, Unknown, Value
 
 __all__ = ["Completion", "Ending", "Path", "RunState", "State", "Training", "merge"]
@@ -48,7 +48,9 @@ class Completion:
     how: str = ""
     """The call as the field names it: ``sys.exit``, ``raise SystemExit``, ``exit``, ``os._exit`` …"""
     exception: str = ""
-    """For ``RAISE``: the canonical name of the exception class, if known."""
+    """For ``RAISE`` and ``EXIT``: the canonical name of the exception class, if known."""
+    lineage: tuple[str, ...] = ()
+    """The names of that class's bases, as far as they are known."""
 
     @property
     def status(self) -> int | None:
@@ -125,6 +127,7 @@ class State:
             self.interrupted,
             self.exit_called,
             self.hook_replaced,
+            frozenset(self.heap.names(DISPOSITIONS)),
         )
 
 

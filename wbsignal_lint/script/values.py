@@ -14,6 +14,7 @@ __all__ = [
     "Coroutine",
     "External",
     "Function",
+    "Generator",
     "Instance",
     "Items",
     "Partial",
@@ -127,6 +128,14 @@ class Partial(Value):
 @dataclass(frozen=True, eq=False)
 class Coroutine(Value):
     """A call of an ``async def`` function that nobody has awaited yet."""
+
+    function: Function
+    arguments: object
+
+
+@dataclass(frozen=True, eq=False)
+class Generator(Value):
+    """A call of a ``contextlib.contextmanager`` function: its body runs around the ``with`` block."""
 
     function: Function
     arguments: object
