@@ -16,8 +16,10 @@ from wbsignal_lint.launch.reader import read_launch
 AGENT = cli.cli.commands["agent"]
 
 WORDS = st.sampled_from(
-    "-f --forward-signals -p -e -t 60 --count 3 --count=3 --project --project=x --entity -fp -pf -ft -t60 -ff -- "
-    "team/project/id id --term-timeout --term-timeout=5 --max-consecutive-failed-runs 2 --forward -efoo x".split()
+    shlex.split(
+        "-f --forward-signals -p -e -t 60 --count 3 --count=3 --project --project=x --entity -fp -pf -ft -t60 -ff -- "
+        "team/project/id id --term-timeout --term-timeout=5 --max-consecutive-failed-runs 2 --forward -efoo x"
+    )
 )
 
 

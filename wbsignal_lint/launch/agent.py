@@ -1,7 +1,7 @@
 """Is this command a sweep agent, and does it forward signals?
 
-The options are those of ``wandb agent --help`` (0.31.0). click takes no abbreviations (``--forward``: "No such option"),
-joins short flags (``-fp project``), allows options behind the sweep id and ends them at ``--``.
+The options are those of ``wandb agent --help`` (0.31.0). click takes no abbreviations (``--forward``: "No such
+option"), joins short flags (``-fp project``), allows options behind the sweep id and ends them at ``--``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHORT_VALUED = {"p": "--project", "e": "--entity", "t": "--term-timeout"}
 _FORWARD = "--forward-signals"
 
 # An unknown word alone is the sweep id, unless its name says otherwise.
-_NAMED_OPTIONS = re.compile(r"flag|arg|opt|param|extra|forward|signal|cmd|command", re.I)
+_NAMED_OPTIONS = re.compile(r"(?:\b|_)(?:flags?|args|opts?|options?|params|extras?|forward\w*)(?:\b|_)", re.I)
 _PLACEHOLDER = re.compile(r"\{\{?\s*\w+\s*\}?\}|%\(\w+\)s|<\w+>|@\w+@")
 
 

@@ -1,7 +1,7 @@
 """Text that a script writes down and that is run as shell: here-documents, here-strings, ``echo … | bash``.
 
-``cat > job.sh <<EOF``, ``sbatch <<EOF``, ``ssh host <<EOF`` and ``cat <<EOF | sbatch`` launch what stands in the document;
-``cat <<EOF`` prints it. What is only shown to people is no launch.
+``cat > job.sh <<EOF``, ``sbatch <<EOF``, ``ssh host <<EOF`` and ``cat <<EOF | sbatch`` launch what stands in the
+document; ``cat <<EOF`` prints it. What is only shown to people is no launch.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _is_read(command: ShellCommand) -> bool:
         if reader == "ssh":
             return not any(is_shell_word(text) for text in following) or _is_read_remotely(following)
         if reader == "sbatch":
-            return not any(is_script_name(text) for text in following)
+            return not any(is_script_name(text) or text.startswith("--wrap") for text in following)
         return True
     return False
 

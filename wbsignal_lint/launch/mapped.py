@@ -21,7 +21,7 @@ class MappedText:
     """A text and, for each of its characters, the half-open range of file offsets it was made from.
 
     ``separable[i]`` tells whether a blank inserted into the file right behind character ``i`` is read as a blank: true
-    inside quotes that are read as shell once more, false behind the ``b`` of ``eval wandb``. ``None`` stands for true throughout.
+    inside quotes that are read as shell once more, false inside an unquoted word. ``None`` stands for true throughout.
     """
 
     __slots__ = ("ends", "separable", "starts", "text")

@@ -141,6 +141,7 @@ def _through(wrapper: Wrapper, words: list[Word]) -> list[Word] | MappedText | N
         return _typed(rest)
     if wrapper.then is Then.FILE:
         return _further_right(rest)
+    behind_options = rest
     if not dashes or wrapper.operands:
         rest = rest[wrapper.operands :]
         if rest and rest[0].value == "--":
@@ -153,7 +154,8 @@ def _through(wrapper: Wrapper, words: list[Word]) -> list[Word] | MappedText | N
     if wrapper.then is Then.SHELL or (wrapper.then is Then.EITHER and len(rest) == 1):
         return _as_script(rest) if rest else None
     if not rest or not _is_known(rest[0]):
-        return _further_right(words) or rest or None
+        # An option or operand that the table does not know; but no argument of one it knows (`srun -J wandb agent`).
+        return _further_right(behind_options) or rest or None
     return rest
 
 

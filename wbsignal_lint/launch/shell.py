@@ -143,6 +143,7 @@ _NOT_ASCII = re.compile(r"[^\x01-\x7f]")
 _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "printf"}
 _CONTINUED = re.compile(r"(?:\\\n)*")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_LOOPS = {"while_statement", "for_statement", "c_style_for_statement"}
 _REDIRECTIONS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
 
 
@@ -175,8 +176,7 @@ class _Walk:
         return self.result.source[node.start_byte : node.end_byte]
 
     def _words(self, nodes: list[Node]) -> list[MappedText]:
-        """Return the words that nodes stand for: the grammar takes some words (``$1\\n``, or continued
-        in the next line) for several."""
+        """Return the words that nodes stand for; the grammar takes a word continued in the next line for two."""
         ranges: list[tuple[int, int]] = []
         for node in nodes:
             if ranges and _CONTINUED.fullmatch(self.result.source.text, ranges[-1][1], node.start_byte):
@@ -326,6 +326,8 @@ class _Walk:
             inner.redirects.append(self._redirect(child))
         self.stack.extend(reversed(following))
         if body is not None:
+            if body.type in _LOOPS:  # a document behind `done` is what the loop reads, not what its commands run
+                inner.redirects = [redirect for redirect in inner.redirects if redirect.body is None]
             self.stack.append((body, inner))
 
     def _behind_heredoc(self, node: Node, inner: _Place, place: _Place) -> list[tuple[Node, _Place]]:

@@ -88,7 +88,7 @@ class Environment:
 def _comes_round(assignment: Assignment, block: Block, certain: Assignment | None) -> bool:
     """Whether an assignment further down can have run before: in the same loop, or before the function was called.
 
-    ``certain`` is the last assignment that always runs before ``block``; made in the same loop or function, it is newer.
+    ``certain`` is the last assignment that always runs before ``block``; in the same loop or function it is newer.
     """
     function = block.function
     if function is not None and assignment.block.function is not function:

@@ -92,7 +92,7 @@ class Expander:
         for expander, assignment in value:
             if assignment.kind == "array":
                 elements.extend(expander.words(assignment.source))
-            else:
+            elif assignment.source:  # nothing stands behind `NAME=`
                 elements.append(_as_word(expander.assigned(assignment), assignment.source[0]))
         if '"' not in source.text:
             elements = [part for element in elements for part in _split(element)]

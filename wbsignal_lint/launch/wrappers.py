@@ -1,4 +1,4 @@
-"""The programs that run another command, as data: which of their options take an argument, and where the command begins.
+"""The programs that run another command, as data: which options take an argument, where the command begins.
 
 From the programs' own ``--help`` and man pages. An option that is missing here is taken for one without an argument;
 :mod:`wbsignal_lint.launch.running` then still finds a ``wandb agent`` further right.
@@ -55,6 +55,10 @@ class Wrapper:
     """Words that end the command (``parallel … ::: a b``)."""
 
 
+def _names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
 def _long(names: str) -> frozenset[str]:
     return frozenset("--" + name for name in names.split())
 
@@ -62,24 +66,26 @@ def _long(names: str) -> frozenset[str]:
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "csh", "tcsh"})
 """The shells: ``-c`` takes a script, an operand is a script file, without either they read standard input."""
 
-MENTIONS = frozenset(
-    "echo printf logger grep egrep fgrep zgrep rg ag ack awk gawk mawk sed ps pgrep pkill killall kill which whereis "
-    "type hash man info apropos git hg svn cat bat less more head tail cut tr sort uniq wc ls cp mv rm mkdir rmdir touch "
-    "test [ alias unalias export declare local readonly unset read return pip pip3 conda-install apt apt-get brew module "
-    "notify-send mail mutt slack wall figlet tput trap curl wget jq yq expr basename dirname true false : help".split()
+MENTIONS = _names(
+    "echo printf logger grep egrep fgrep zgrep rg ag ack awk gawk mawk sed ps pgrep pkill killall kill which "
+    "whereis type hash man info apropos git hg svn cat bat less more head tail cut tr sort uniq wc ls cp mv rm "
+    "mkdir rmdir touch test [ alias unalias export declare local readonly unset read return pip pip3 "
+    "conda-install apt apt-get brew module notify-send mail mutt slack wall figlet tput trap curl wget jq yq expr "
+    "basename dirname true false : help"
 )
 """Programs whose words are never run, whatever they say."""
 
-_SLURM_SHORT = "AacCdDeGiJKLmMnNopqrStTwx"
+_SLURM_SHORT = "AaBbcCdDeFGiJLmMnNopqrStTwWx"
 _SLURM_LONG = _long(
-    "account acctg-freq array batch bb bbf begin bcast chdir cluster-constraint clusters comment compress constraint "
-    "container core-spec cores-per-socket cpu-bind cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency "
-    "distribution epilog error exclude export export-file extra extra-node-info get-user-env gid gpu-bind gpu-freq gpus "
-    "gpus-per-node gpus-per-socket gpus-per-task gres gres-flags hint input jobid job-name kill-on-bad-exit licenses "
-    "mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus mpi multi-prog network nice nodefile "
-    "nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket open-mode output partition "
-    "power prefer prefix priority profile prolog qos relative reservation resv-ports signal slurmd-debug sockets-per-node "
-    "switches task-epilog task-prolog thread-spec threads threads-per-core time time-min tmp tres-bind tres-per-task tree-width uid "
+    "account acctg-freq array batch bb bbf begin bcast chdir cluster-constraint clusters comment compress "
+    "constraint container core-spec cores-per-socket cpu-bind cpu-freq cpus-per-gpu cpus-per-task deadline "
+    "delay-boot dependency distribution epilog error exclude export export-file extra extra-node-info "
+    "get-user-env gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket gpus-per-task gres gres-flags hint "
+    "input jobid job-name kill-on-bad-exit licenses mail-type mail-user mcs-label mem mem-bind mem-per-cpu "
+    "mem-per-gpu mincpus mpi multi-prog network nice nodefile nodelist nodes ntasks ntasks-per-core "
+    "ntasks-per-gpu ntasks-per-node ntasks-per-socket open-mode output partition power prefer prefix priority "
+    "profile prolog qos relative reservation resv-ports signal slurmd-debug sockets-per-node switches task-epilog "
+    "task-prolog thread-spec threads threads-per-core time time-min tmp tres-bind tres-per-task tree-width uid "
     "wait wait-all-nodes wckey container-image container-mounts container-workdir container-name container-env"
 ) - _long("kill-on-bad-exit nice wait get-user-env threads")
 _SLURM = Wrapper(_SLURM_SHORT, _SLURM_LONG)
@@ -87,12 +93,13 @@ _SLURM = Wrapper(_SLURM_SHORT, _SLURM_LONG)
 _CONTAINER_RUN = Wrapper(
     "aceghlmpuvw",
     _long(
-        "add-host annotation attach blkio-weight cap-add cap-drop cgroup-parent cgroupns cidfile cpu-period cpu-quota "
-        "cpu-shares cpus cpuset-cpus cpuset-mems device dns dns-search domainname entrypoint env env-file expose gpus "
-        "group-add health-cmd hostname hooks-dir ip ipc isolation label label-file link log-driver log-opt mac-address "
-        "memory memory-reservation memory-swap mount name network network-alias net oom-score-adj pid pids-limit platform "
-        "pod publish pull restart runtime secret security-opt shm-size stop-signal stop-timeout storage-opt sysctl tmpfs "
-        "ulimit user userns uts volume volume-driver volumes-from workdir"
+        "add-host annotation attach blkio-weight cap-add cap-drop cgroup-parent cgroupns cidfile cpu-period "
+        "cpu-quota cpu-shares cpus cpuset-cpus cpuset-mems device dns dns-search domainname entrypoint env "
+        "env-file expose gpus group-add health-cmd hostname hooks-dir ip ipc isolation label label-file link "
+        "log-driver log-opt mac-address memory memory-reservation memory-swap mount name network network-alias "
+        "net oom-score-adj pid pids-limit platform pod publish pull restart runtime secret security-opt shm-size "
+        "stop-signal stop-timeout storage-opt sysctl tmpfs ulimit user userns uts volume volume-driver "
+        "volumes-from workdir"
     ),
     operands=1,
 )
@@ -120,7 +127,8 @@ _SINGULARITY_EXEC = Wrapper(
     "BHSWo",
     _long(
         "add-caps app apply-cgroups bind blkio-weight cpus cpuset-cpus cwd dns docker-host drop-caps env env-file "
-        "fusemount home hostname memory mount network network-args overlay pem-path pid-file pwd scratch security workdir"
+        "fusemount home hostname memory mount network network-args overlay pem-path pid-file pwd scratch security "
+        "workdir"
     ),
     operands=1,
 )
@@ -136,20 +144,20 @@ _CONDA = Wrapper(
 _UV_RUN = Wrapper(
     "pPCfi",
     _long(
-        "extra no-extra group no-group only-group env-file with with-editable with-requirements package python index default-index "
-        "index-url extra-index-url find-links config-setting cache-dir directory project config-file color python-platform "
-        "refresh-package upgrade-package reinstall-package exclude-newer link-mode prerelease resolution keyring-provider "
-        "index-strategy no-binary-package no-build-package from"
+        "extra no-extra group no-group only-group env-file with with-editable with-requirements package python "
+        "index default-index index-url extra-index-url find-links config-setting cache-dir directory project "
+        "config-file color python-platform refresh-package upgrade-package reinstall-package exclude-newer "
+        "link-mode prerelease resolution keyring-provider index-strategy no-binary-package no-build-package from"
     ),
 )
 _PYTHON = Wrapper("cWXQ", _long("check-hash-based-pycs"), then=Then.MODULE)
 _MPI = Wrapper(
     "",
-    frozenset(
-        "-n -np -c -N -npernode -ppn -f -hostfile -machinefile -H -host -hosts -x -mca -genv -env -wdir -rf -rankfile -bind-to "
-        "-map-by -iface -configfile -launcher -bootstrap -output-filename --np --n --hostfile --host --bind-to --map-by "
-        "--rank-by --rankfile --prefix --wdir --npernode --npersocket --app --report-uri -npersocket -path -wd "
-        "--path -envlist -genvlist -outfile-pattern -errfile-pattern".split()
+    _names(
+        "-n -np -c -N -npernode -ppn -f -hostfile -machinefile -H -host -hosts -x -mca -genv -env -wdir -rf "
+        "-rankfile -bind-to -map-by -iface -configfile -launcher -bootstrap -output-filename --np --n --hostfile "
+        "--host --bind-to --map-by --rank-by --rankfile --prefix --wdir --npernode --npersocket --app "
+        "--report-uri -npersocket -path -wd --path -envlist -genvlist -outfile-pattern -errfile-pattern"
     ),
 )
 _TMUX_COMMAND = Wrapper("bcdefFlnpstxyE", then=Then.EITHER)
@@ -213,8 +221,8 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "parallel": Wrapper(
         "jaIPsSELnNdDCx",
         _long(
-            "jobs joblog delay timeout retries results tmpdir workdir wd sshlogin sshloginfile env arg-file delimiter colsep "
-            "load memfree nice halt max-args max-procs max-replace-args tagstring block"
+            "jobs joblog delay timeout retries results tmpdir workdir wd sshlogin sshloginfile env arg-file "
+            "delimiter colsep load memfree nice halt max-args max-procs max-replace-args tagstring block"
         ),
         then=Then.SHELL,
         ends=frozenset({":::", "::::", ":::+", "::::+"}),
@@ -345,8 +353,9 @@ WRAPPERS: Mapping[str, Wrapper] = {
             "launch": Wrapper(
                 "",
                 _long(
-                    "config_file num_processes num_machines machine_rank main_process_ip main_process_port mixed_precision gpu_ids "
-                    "dynamo_backend num_cpu_threads_per_process deepspeed_config_file zero_stage"
+                    "config_file num_processes num_machines machine_rank main_process_ip main_process_port "
+                    "mixed_precision gpu_ids dynamo_backend num_cpu_threads_per_process deepspeed_config_file "
+                    "zero_stage"
                 ),
                 then=Then.MODULE,
             )
@@ -357,8 +366,9 @@ WRAPPERS: Mapping[str, Wrapper] = {
         Wrapper(
             "",
             _long(
-                "nnodes nproc_per_node nproc-per-node rdzv_backend rdzv_endpoint rdzv_id master_addr master_port node_rank "
-                "rdzv-backend rdzv-endpoint rdzv-id master-addr master-port node-rank num_gpus num_nodes hostfile include"
+                "nnodes nproc_per_node nproc-per-node rdzv_backend rdzv_endpoint rdzv_id master_addr master_port "
+                "node_rank rdzv-backend rdzv-endpoint rdzv-id master-addr master-port node-rank num_gpus "
+                "num_nodes hostfile include"
             ),
             then=Then.MODULE,
         ),

@@ -28,8 +28,8 @@ class AgentWithoutForwardSignals(LaunchRule):
 
     The agent starts every run in a process group of its own. Without the option a SIGTERM, SIGUSR1 or SIGHUP kills the
     agent and stops there: the training goes on as an orphan, its handler never runs, nothing is marked as preempting.
-    When the node is taken away, W&B sees no more heartbeats and records CRASHED after about five minutes; the run is not
-    requeued. With the option the agent passes the signal on, the handler marks the run, and W&B requeues it.
+    When the node is taken away, W&B sees no more heartbeats and records CRASHED after about five minutes; it does not
+    requeue the run. With the option the agent passes the signal on, the handler marks the run, and W&B requeues it.
 
     ## Example
 
@@ -64,9 +64,9 @@ class AgentWithoutForwardSignals(LaunchRule):
 
     ## Source
 
-    `wandb agent --help`, https://docs.wandb.ai/guides/sweeps/, and measured with wandb 0.31.0: after SIGTERM to an agent
-    without the option its child lives on with parent 1 and nothing is recorded; with it the child records preempting
-    and exit code 143. wandb 0.23.1 answers "No such option".
+    `wandb agent --help`, https://docs.wandb.ai/guides/sweeps/, and measured with wandb 0.31.0: after SIGTERM to an
+    agent without the option its child lives on with parent 1 and nothing is recorded; with it the child records
+    preempting and exit code 143. wandb 0.23.1 answers "No such option".
     """
 
     code = "WBS401"
