@@ -31,6 +31,7 @@ __all__ = ["main"]
 # A subcommand is a module with `main(argv) -> exit status`, imported when it is called for.
 COMMANDS = {
     "rule": ("wbsignal_lint.explain", "explain a rule: rule [CODE|NAME|--all]"),
+    "forecast": ("wbsignal_lint.forecast.command", "say what W&B will record for a script: forecast train.py"),
     "drill": ("wbsignal_lint.drill.command", "measure what W&B records for a command: drill [OPTIONS] -- COMMAND"),
 }
 

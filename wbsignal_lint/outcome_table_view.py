@@ -18,7 +18,7 @@ from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row, Unknown, ideal
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["label", "print_json", "print_table", "save_svg"]
+__all__ = ["label", "print_json", "print_parts", "print_table", "save_parts", "save_svg", "state_of"]
 
 WIDTH = 80
 """Columns of a picture; a terminal's own width is used where there is one."""
@@ -38,11 +38,16 @@ def label(row: Row) -> str:
 
 def print_table(rows: Sequence[Row], title: str, file: TextIO) -> None:
     """Write the table for people: in colour on a terminal, else as plain text."""
+    print_parts(_parts(rows, title), file)
+
+
+def print_parts(parts: Sequence[RenderableType], file: TextIO) -> None:
+    """Write tables and texts for people: in colour on a terminal, else as plain text."""
     from rich.console import Console
 
     console = Console(file=file, highlight=False)
     with console.capture() as capture:
-        for part in _parts(rows, title):
+        for part in parts:
             console.print(part)
     # rich fills lines up with blanks, which only a terminal with a background needs.
     lines = capture.get().splitlines()
@@ -55,10 +60,19 @@ def save_svg(rows: Sequence[Row], title: str, path: Path) -> None:
     Raises:
         OSError: the file can't be written.
     """
+    save_parts(_parts(rows, title), path)
+
+
+def save_parts(parts: Sequence[RenderableType], path: Path) -> None:
+    """Save tables and texts as an SVG picture.
+
+    Raises:
+        OSError: the file can't be written.
+    """
     from rich.console import Console
 
     console = Console(file=io.StringIO(), record=True, width=WIDTH, highlight=False, force_terminal=True)
-    for part in _parts(rows, title):
+    for part in parts:
         console.print(part)
     console.save_svg(str(path), title="wbsignal-lint")
 
@@ -78,7 +92,9 @@ def _parts(rows: Sequence[Row], title: str) -> list[RenderableType]:
         if launcher:
             parts.append(Text(f"\nunder {launcher}", style="bold"))
         parts += _table_and_reasons(list(group))
-    return [*parts, Text("! falls short of the ideal, which is the documented pattern", style="dim")]
+    if any(row.falls_short for row in rows):
+        parts.append(Text("! falls short of the ideal, which is the documented pattern", style="dim"))
+    return parts
 
 
 def _table_and_reasons(rows: Sequence[Row]) -> list[RenderableType]:
@@ -95,14 +111,14 @@ def _table_and_reasons(rows: Sequence[Row]) -> list[RenderableType]:
         for number, outcome in enumerate(row.outcomes):
             verdict = row.verdict(outcome)
             style = "yellow" if verdict is None else "green" if verdict == best else "red"
-            name = ("! " if style == "red" else "  ") + (label(row) if number == 0 else "")
+            name = (label(row) if number == 0 else "") + (" !" if style == "red" else "")
             table.add_row(
                 Text(name, style="bold"),
                 _yes_no(row.handler_run) if number == 0 else "",
                 _yes_no(outcome.marked),
                 _code(outcome.recorded, none="-"),
                 _code(outcome.status, none="goes on"),
-                Text(_state(outcome, verdict), style=style),
+                Text(state_of(outcome, verdict), style=style),
                 Text("?" if verdict is None else _yes_no(verdict.requeued), style=style),
                 Text(_when(best), style="dim" if verdict == best else "bold"),
             )
@@ -111,7 +127,8 @@ def _table_and_reasons(rows: Sequence[Row]) -> list[RenderableType]:
     return [table, reasons]
 
 
-def _state(outcome: Outcome, verdict: Verdict | None) -> str:
+def state_of(outcome: Outcome, verdict: Verdict | None) -> str:
+    """Return the run's final state as tables show it."""
     if not outcome.has_run:
         return "no run"
     return "unknown" if verdict is None else _when(verdict)

@@ -69,21 +69,21 @@ def script_of(
         The facts, or ``None`` if the gates say that no rule can have anything to say about them.
 
     Raises:
-        Unreadable: the script is nested too deep, or LibCST does not take it.
+        Unreadable: the script is nested too deep.
     """
     if not script_gate.bytes_pass(text.encode("utf-8", "surrogatepass")) or not script_gate.tree_passes(tree):
         return None
     depth = depth_of(tree)
     if depth > _MAX_DEPTH:
         raise Unreadable(_TOO_DEEP)
-    # Only here, behind the gates: importing LibCST takes longer than linting most projects.
+    # Only here, behind the gates, which let few files through.
     from wbsignal_lint.script.facts import ScriptSettings, UnreadableSource
     from wbsignal_lint.script.reader import read_script
 
     settings = ScriptSettings(preemption_signals, training_calls)
     try:
         call = with_enough_stack if depth <= _COMFORTABLE_DEPTH else with_big_stack
-        return call(lambda: read_script(text, settings))
+        return call(lambda: read_script(text, settings, tree))
     except UnreadableSource as error:
         raise Unreadable(error.message, error.row, error.column) from None
     except RecursionError:

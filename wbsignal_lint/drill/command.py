@@ -14,6 +14,7 @@ from types import FrameType
 
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
 from wbsignal_lint.drill.measurement import Moment, Plan
+from wbsignal_lint.outcome_table import Row
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -36,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "WANDB_* variables are dropped (set some with: -- env WANDB_PROJECT=x python train.py). Everything that the "
         "command starts is ended."
     )
-    parser.epilog = "Status: 0 as the documented pattern, 1 a row falls short of it, 2 a row could not be drilled."
+    parser.epilog = (
+        "Status: 0 as the documented pattern, 1 a row falls short of it, 2 a row could not be drilled. "
+        "With --compare: 0 the forecast holds, 1 it differs."
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--signal",
@@ -77,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the command under the real wandb agent, with and without --forward-signals, and signal the agent",
     )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="show the forecast of the command's script beside what was measured; status 1 where they differ",
+    )
     parser.add_argument("--output-format", choices=["table", "json"], default="table", help="default: table")
     parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save the table as a picture, too")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command, after --")
@@ -87,6 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         return _fail("no command was given; put it after --, as in: wbsignal-lint drill -- python train.py")
+    script = script_of_command(command) if arguments.compare else None
+    if arguments.compare and (script is None or arguments.agent):
+        reason = "with --agent" if arguments.agent else "for this command: it names no Python script"
+        return _fail(f"--compare has no forecast {reason}")
     for module in ("wandb", "rich"):
         if importlib.util.find_spec(module) is None:
             return _fail(f"a drill needs {module}, which is not installed: pip install 'wbsignal-lint[drill]'")
@@ -106,6 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _fail(str(error))
     title = f"drill: {shlex.join(command)}"
     table = [row.row for row in rows]
+    if script is not None:
+        return _compare(script, table, title, arguments)
     if arguments.output_format == "json":
         view.print_json([row.to_json() for row in rows], sys.stdout)
     else:
@@ -118,6 +133,32 @@ def run(arguments: argparse.Namespace) -> int:
     if any(row.verdict(outcome) is None for row in table for outcome in row.outcomes):
         return 2
     return int(any(row.falls_short for row in table))
+
+
+def script_of_command(command: Sequence[str]) -> str | None:
+    """Return the Python script that a command runs: the first argument that is one."""
+    return next((word for word in command if word.endswith(".py")), None)
+
+
+def _compare(script: str, table: Sequence[Row], title: str, arguments: argparse.Namespace) -> int:
+    """Show forecast and measurement side by side; return the exit status."""
+    from wbsignal_lint import outcome_comparison_view as view
+    from wbsignal_lint.forecast.command import Unforeseeable, rows_of_file
+    from wbsignal_lint.outcome_comparison import Agreement, compare
+
+    try:
+        compared = compare(rows_of_file(script), table)
+        if arguments.output_format == "json":
+            view.print_json(compared, sys.stdout)
+        else:
+            view.print_table(compared, title, sys.stdout)
+        if arguments.save_svg is not None:
+            view.save_svg(compared, title, arguments.save_svg)
+    except Unforeseeable as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(str(error))
+    return int(any(row.agreement is Agreement.DIFFERENT for row in compared))
 
 
 def _fail(message: str) -> int:

@@ -157,7 +157,14 @@ class _Player(Collector):
         disposition = Disposition.DEFAULT if bound is None else self._disposition(bound)
         name = signal.Signals(number).name
         if number == signal.SIGKILL:
-            self.escapes.append((state, Completion(Ending.DEAD, node, Const(-number), how="SIGKILL cannot be caught")))
+            self.escapes.append(
+                (
+                    state,
+                    Completion(
+                        Ending.DEAD, node, Const(-number), how="SIGKILL can't be caught: the process is gone at once"
+                    ),
+                )
+            )
             return []
         if disposition is Disposition.IGNORE:
             return [state]
@@ -173,7 +180,9 @@ class _Player(Collector):
                 (state, Completion(Ending.RAISE, node, how="SIGINT", exception="builtins.KeyboardInterrupt"))
             )
             return []
-        self.escapes.append((state, Completion(Ending.DEAD, node, Const(-number), how=f"no handler of {name}")))
+        self.escapes.append(
+            (state, Completion(Ending.DEAD, node, Const(-number), how=f"no handler: {name} ends the process at once"))
+        )
         return []
 
     def _handle(self, bound: Value, number: int, state: State) -> list[State]:
@@ -333,7 +342,7 @@ def _reason(completion: Completion) -> tuple[str, ast.AST | None]:
     if completion.ending is Ending.EXIT:
         return f"it leaves by {_leaves(completion)}", node
     if completion.ending is Ending.DEAD:
-        return (f"{completion.how} ends the process at once"), node
+        return _DEATHS.get(completion.how, completion.how), node
     return "the script comes to its end", None
 
 
@@ -365,4 +374,10 @@ def _names_of_the_hook(tree: ast.Module) -> set[str]:
     }
 
 
+_DEATHS = {
+    "os._exit": "os._exit() ends the process past W&B's exit hook",
+    "os.abort": "os.abort() ends the process at once",
+    "re-kill": "the process sends itself the signal again, unhandled",
+    "SIGKILL": "the process sends itself SIGKILL",
+}
 _FRAMEWORKS = frozenset({"lightning", "pytorch_lightning", "transformers", "trl"})
