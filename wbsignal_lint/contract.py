@@ -18,7 +18,7 @@ __all__ = [
     "Scenario",
     "State",
     "Verdict",
-    "describe_record",
+    "describe_outcome",
     "exit_code_for",
     "judge",
 ]
@@ -117,11 +117,17 @@ def exit_code_for(signum: int) -> int:
     return 128 + signum
 
 
-def describe_record(marked: bool, recorded: int | None) -> str:
-    """Say in words what W&B has on record and what it makes of it, for messages."""
+def describe_outcome(row: str, marked: bool, recorded: int | None) -> str:
+    """Say which row of the outcome table a line spoils: what W&B has on record then, and what it makes of it.
+
+    Args:
+        row: the row's name: a signal's, or a word such as ``fails``.
+        marked: whether the run is marked as preempting.
+        recorded: the exit code on record, ``None`` for none.
+    """
     mark = "preempting, " if marked else ""
     code = "no exit code" if recorded is None else f"exit code {recorded}"
-    return f"W&B records {mark}{code}: {judge(marked, recorded)}"
+    return f"{row}: {mark}{code} → {judge(marked, recorded)}"
 
 
 def signal_number(name: str) -> int | None:

@@ -41,7 +41,7 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Sty
     indent = " " * len(str(place.row + 2))
     equals = f"{indent} {style.paint('=', 'blue')}"
     if diagnostic.outcome:
-        outcome = printable(diagnostic.outcome.removeprefix("W&B records "))
+        outcome = printable(diagnostic.outcome)
         yield f"{equals} {style.paint('W&B:', 'bold')} {outcome}"
     for related in diagnostic.related:
         there = lines.position(related.span.start)

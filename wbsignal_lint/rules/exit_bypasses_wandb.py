@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
@@ -123,7 +123,7 @@ class ExitBypassesWandb(ScriptRule):
         return self.at(
             script.span(found.node),
             message,
-            outcome=describe_record(found.state.marked, recorded),
+            outcome=describe_outcome(found.row, found.state.marked, recorded),
             fix=self._fix(script, found, handler),
             scope=script.span(script.statement(found.node)),
         )
@@ -164,7 +164,7 @@ class ExitBypassesWandb(ScriptRule):
             return None
         reference = repair.module_name(script, "wandb")
         edit = script.editor.insert_before(span, [f"{reference.name}.finish(exit_code={code})"])
-        message = f"Finish the run with exit code {code} first"
+        message = f"Call {reference.name}.finish(exit_code={code}) first"
         return Fix(message, (*reference.edits, edit), Applicability.UNSAFE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
@@ -96,7 +96,7 @@ class FinishWithoutExitCode(ScriptRule):
             script.span(found.node),
             f"{call}() in signal handler {handler.name} closes the run with exit code 0: "
             "W&B takes the preempted run for finished, whatever the process returns afterwards",
-            outcome=describe_record(found.state.marked, 0),
+            outcome=describe_outcome(found.row, found.state.marked, 0),
             fix=self._fix(script, handler, found),
             scope=script.span(script.statement(found.node)),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
@@ -103,7 +103,7 @@ class HandlerExitsZero(ScriptRule):
             "and does not requeue it"
         )
         ends_at_once = found.completion.ending is Ending.DEAD
-        outcome = describe_record(found.state.marked, None if ends_at_once else recorded)
+        outcome = describe_outcome(found.row, found.state.marked, None if ends_at_once else recorded)
         return self.at(
             script.span(found.node),
             message if not ends_at_once else f"signal handler {handler.name} exits with status 0, past W&B's exit hook",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import signal
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
@@ -79,7 +80,7 @@ class HandlerFallsThrough(ScriptRule):
             for number in sorted(handler.numbers & numbers):
                 marked = [outcome for outcome in handler.outcomes if outcome.marked and outcome.signum == number]
                 if marked and all(self._falls_through(script, handler, outcome) for outcome in marked):
-                    yield self._diagnostic(script, handler)
+                    yield self._diagnostic(script, handler, number)
                     break
 
     @staticmethod
@@ -91,13 +92,13 @@ class HandlerFallsThrough(ScriptRule):
             for effect in outcome.state.effects
         )
 
-    def _diagnostic(self, script: Script, handler: Handler) -> Diagnostic:
+    def _diagnostic(self, script: Script, handler: Handler, number: int) -> Diagnostic:
         node = handler.function.node
         return self.at(
             script.header(node),
             f"signal handler {handler.name} marks the run as preempting and then returns: the training goes on, "
             "and when it ends W&B records it as finished",
-            outcome=describe_record(True, 0),
+            outcome=describe_outcome(signal.Signals(number).name, True, 0),
             fix=self._fix(script, handler),
             scope=script.header(node),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Diagnostic, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Disposition, Registration, Script
@@ -110,7 +110,7 @@ class HandlerRegisteredLate(ScriptRule):
             script.span(registration.node),
             f"handler {registration.handler.name} for {names} is registered {where} (line {row}): "
             "a signal that comes before kills the run unmarked",
-            outcome=describe_record(False, None),
+            outcome=describe_outcome(registration.uses[0].name, False, None),
             fix=move_before_training(script, registration, training),
             related=(Related(head, "the training starts here"),),
             scope=script.span(script.statement(registration.node)),

@@ -6,7 +6,7 @@ import ast
 import signal
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record, exit_code_for
+from wbsignal_lint.contract import describe_outcome, exit_code_for
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Disposition, Handler, Registration, Script, SignalUse
@@ -105,7 +105,7 @@ class SigintHijacked(ScriptRule):
             script.span(registration.node),
             f"SIGINT is bound to {handler.name}, which marks the run as preempting: "
             'Ctrl-C and "Stop run" in the W&B app get the run requeued instead of stopped',
-            outcome=describe_record(True, exit_code_for(_SIGINT)),
+            outcome=describe_outcome("SIGINT and Stop run", True, exit_code_for(_SIGINT)),
             fix=self._fix(script, registration, handler, use),
             scope=script.span(script.statement(registration.node)),
         )
@@ -114,7 +114,7 @@ class SigintHijacked(ScriptRule):
         return self.at(
             script.span(registration.node),
             'SIGINT is ignored in the training process: neither Ctrl-C nor "Stop run" in the W&B app stops the run',
-            outcome="W&B keeps recording until the run ends by itself or is killed",
+            outcome="SIGINT and Stop run: nothing, the run goes on until it ends by itself or is killed",
             fix=self._drop(script, registration, use),
             scope=script.span(script.statement(registration.node)),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from wbsignal_lint.contract import describe_record
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Init, Mark, Script
@@ -98,7 +98,7 @@ class UnconditionalMarkPreempting(ScriptRule):
             span,
             "mark_preempting() is called on every path after wandb.init(): "
             "any failure of this run, a bug as well, is taken for a preemption and requeued",
-            outcome=f"on any error {describe_record(True, 1)}",
+            outcome=describe_outcome("fails", True, 1),
             fix=self._fix(script, mark),
             scope=script.span(script.statement(mark.node)),
         )

@@ -6,6 +6,7 @@ Spans are character offsets into the text of the script.
 from __future__ import annotations
 
 import ast
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -172,6 +173,11 @@ class Exit:
     signum: int | None
     trail: tuple[ast.stmt, ...] = ()
 
+    @property
+    def row(self) -> str:
+        """The row of the outcome table that it decides: the signal's name, or ``fails`` in ordinary code."""
+        return _row_of(self.signum)
+
 
 @dataclass(eq=False)
 class Finish:
@@ -186,6 +192,15 @@ class Finish:
     signum_name: str | None
     signum: int | None
     trail: tuple[ast.stmt, ...] = ()
+
+    @property
+    def row(self) -> str:
+        """The row of the outcome table that it decides."""
+        return _row_of(self.signum)
+
+
+def _row_of(signum: int | None) -> str:
+    return "fails" if signum is None else signal.Signals(signum).name
 
 
 @dataclass(eq=False)
