@@ -32,6 +32,9 @@ CLIENT_TIMEOUT = 15.0
 UNFLUSHED_AFTER = 3.0
 """Seconds after which a started run with nothing in its log shows a client that does not flush (before 0.31.0)."""
 
+PIPE_CAPACITY = 64 * 1024
+"""Bytes that a pipe holds on Linux, so that one read empties it."""
+
 OUTPUT_KEPT = 16 * 1024
 """Bytes of the command's last output that are kept."""
 
@@ -243,25 +246,29 @@ class _Drill:
                 self.take_output()
             elif self.pipe < 0:
                 time.sleep(left)
-        if time.monotonic() >= self.next_search:
+        if time.monotonic() >= self.next_search or not self.logs:
             self.find_logs()
-            self.next_search = time.monotonic() + (10 * TICK if self.logs else TICK)
         self.read_logs()
 
     def take_output(self) -> None:
         """Take what is in the pipe, so that the command never has to wait for a reader; keep the end of it."""
+        if self.pipe < 0:
+            return
         with contextlib.suppress(BlockingIOError):
-            while self.pipe >= 0 and (data := os.read(self.pipe, 1 << 16)):
+            if data := os.read(self.pipe, PIPE_CAPACITY):
                 self.output = (self.output + data)[-OUTPUT_KEPT:]
-                return
-            self.pipe = -1  # everybody has closed it
+            else:
+                self.pipe = -1  # everybody has closed it
 
     def find_logs(self) -> None:
         """Find the runs' transaction logs: in the folder they belong in, or wherever the script has put them."""
         for path in self.folder.glob("wandb/*run-*/*.wandb"):
             if not path.parent.is_symlink():
                 self.logs.setdefault(path, TransactionLog(path))
-        if not self.logs:
+        if time.monotonic() < self.next_search:
+            return
+        self.next_search = time.monotonic() + 10 * TICK
+        if not self.logs:  # reading the process table takes too long for every tick
             for process in self.tree.alive():
                 if process.name == WRITER:
                     for path in open_files(process.pid):

@@ -119,7 +119,8 @@ def default_dispositions() -> Iterator[None]:
 class ProcessTree:
     """Everything that was started below this process since the tree was made; a context manager.
 
-    On the way out every process of the tree is killed and waited for.
+    On the way out every process of the tree is killed and waited for. Children that were there before are left alone,
+    but not what they orphan meanwhile: nothing tells it from the tree's own orphans.
 
     Raises:
         OSError: the platform has no subreapers; they came with Linux 3.4.

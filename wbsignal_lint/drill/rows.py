@@ -48,6 +48,7 @@ class MeasuredRow:
                     }
                     for run in measured.runs
                 ],
+                "log_followed": measured.flushed,
                 "signalled": measured.signalled_at is not None,
                 "seconds_to_exit": _rounded(measured.seconds_to_exit),
                 "ended_by_the_drill": measured.killed,
@@ -107,7 +108,7 @@ def row_of(
     measured: Measurement, signum: int | None, plan: Plan, launcher: str = "", handed_out: Sequence[str] = ()
 ) -> Row:
     """Return the row that a measurement fills; ``signum`` is the signal of the drill, or ``None``."""
-    run = measured.runs[0] if measured.runs else None
+    run = _struck_run(measured)
     why = _why(measured, signum, plan, run, launcher, handed_out)
     if signum is not None:
         scenario = scenario_of(signum)
@@ -115,6 +116,8 @@ def row_of(
     else:
         scenario = Scenario.COMPLETES if measured.killed or measured.status == 0 else Scenario.FAILS
         came_about = not measured.killed
+    if run is not None and run.recorded is None and not measured.flushed:
+        came_about = False  # what the client had not written yet, the signal took with it
     if came_about:
         outcome = Outcome(
             marked=run.marked if run else False,
@@ -124,9 +127,17 @@ def row_of(
             has_run=run is not None,
         )
     else:
-        outcome = Outcome(UNKNOWN, UNKNOWN, UNKNOWN, why, has_run=run is not None)
+        status = UNKNOWN if measured.killed else measured.status
+        outcome = Outcome(UNKNOWN, UNKNOWN, status, why, has_run=run is not None)
     name = None if signum is None else signal.Signals(signum).name
     return Row(scenario, name, _handler_run(measured, signum, run), (outcome,), launcher)
+
+
+def _struck_run(measured: Measurement) -> RunRecord | None:
+    """Return the run that the signal met: the last one that had begun when it came, else the first one."""
+    sent = measured.signalled_at
+    begun = [run for run in measured.runs if sent is not None and run.records and run.records[0].seen_at <= sent]
+    return begun[-1] if begun else measured.runs[0] if measured.runs else None
 
 
 def _handler_run(measured: Measurement, signum: int | None, run: RunRecord | None) -> bool | Unknown:
@@ -185,8 +196,8 @@ def _why(
     parts += [f"left running: {left.command} (pid {left.pid})" for left in measured.left_behind]
     if len(handed_out) > 1:
         parts.append("the agent went on with the next run")
-    elif len(measured.runs) > 1:
-        parts.append(f"{len(measured.runs)} runs, this is the first")
+    elif run is not None and len(measured.runs) > 1:
+        parts.append(f"run {measured.runs.index(run) + 1} of {len(measured.runs)}")
     if not measured.flushed:
         parts.append("this client keeps its log in memory (before wandb 0.31.0), so records may be missing")
     return "; ".join(parts)
