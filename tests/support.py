@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wbsignal_lint.cli import main
+from wbsignal_lint.rules import all_rules
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -99,7 +100,7 @@ def without_expectations(text: str) -> str:
 
 def fixture_folders() -> list[Path]:
     """Return the folders of all rules."""
-    return sorted(path for path in FIXTURES.iterdir() if path.is_dir())
+    return sorted(FIXTURES / rule.name for rule in all_rules())
 
 
 def fixture_files(kind: str) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import FIXED_JOB, FIXED_SCRIPT, JOB, SCRIPT, lint_here
+from tests.support import FIXED_SCRIPT, JOB, SCRIPT, lint_here
 
 EXIT, FIXED_EXIT = b"sys.exit(0)", b"sys.exit(128 + signum)"
 PLAIN = SCRIPT.encode()

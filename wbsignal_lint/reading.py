@@ -20,7 +20,7 @@ __all__ = ["Unreadable", "launch_file_of", "parse_python", "script_of"]
 _COMFORTABLE_DEPTH = 150
 """Up to here neither Python's recursion limit nor the stack of the main thread is in danger."""
 _MAX_DEPTH = 3000
-"""Deeper than this is refused. Generated code stays far below; LibCST gives up at some 4,000 of its own accord."""
+"""Deeper than this is refused: fixes are built with LibCST, whose native parser has no guard (see nesting.py)."""
 _TOO_DEEP = "nesting too deep"
 
 

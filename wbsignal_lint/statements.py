@@ -39,9 +39,10 @@ def _header_end(statement: ast.stmt | ast.excepthandler, last: int) -> int:
         id(inner) for name in ("body", "orelse", "handlers", "finalbody") for inner in getattr(statement, name, ())
     }
     header = [child for child in ast.iter_child_nodes(statement) if id(child) not in blocks]
-    ends = [end for end in (getattr(child, "end_lineno", None) for child in header) if end is not None]
+    ends: list[int | None] = [getattr(child, "end_lineno", None) for child in header]
+    before_body: int = body[0].lineno - 1
     # The body may begin on the row on which the header ends.
-    return max(body[0].lineno - 1, statement.lineno, *ends)
+    return max(before_body, statement.lineno, *(end for end in ends if end is not None))
 
 
 def continued_rows(lines: LineIndex, row: int) -> range:
