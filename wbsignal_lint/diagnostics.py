@@ -78,8 +78,11 @@ class LineIndex:
         return Position(row, offset - self._starts[row - 1] + 1)
 
     def offset(self, row: int, column: int) -> int:
-        """Return the character offset of a 1-based row and column; the column is not checked against the line."""
-        return self._starts[row - 1] + column - 1
+        """Return the character offset of a 1-based row and column, at most the length of the text.
+
+        LibCST speaks of a row behind the last one where the text does not end in a newline.
+        """
+        return min(self.line_start(row) + column - 1, len(self.text))
 
     def line_start(self, row: int) -> int:
         """Return the offset of the first character of a 1-based row; the row after the last one is the end of the text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,11 @@ def parse_python(text: str) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except SyntaxError as error:
-        raise Unreadable(f"syntax error: {error.msg}", error.lineno or None, error.offset or None) from None
+        newer = ""
+        if error.msg.startswith("f-string") and sys.version_info < (3, 12):
+            running = f"{sys.version_info.major}.{sys.version_info.minor}"
+            newer = f" (if this is Python 3.12 or newer, run wbsignal-lint with that; this is {running})"
+        raise Unreadable(f"syntax error: {error.msg}{newer}", error.lineno or None, error.offset or None) from None
     except (RecursionError, MemoryError):
         # CPython's parser raises MemoryError when its own stack is used up, long before memory is.
         raise Unreadable(_TOO_DEEP) from None

@@ -86,6 +86,8 @@ class UnconditionalMarkPreempting(ScriptRule):
             return False
         if state.trained is not None and not mark.in_loop:
             return False
+        if _is_last_in_with(script, mark):
+            return False
         held_for_init = {ast.dump(guard) for guard in state.init_guards}
         return all(ast.dump(guard) in held_for_init for guard in state.guards)
 
@@ -136,3 +138,15 @@ class UnconditionalMarkPreempting(ScriptRule):
         near = [init for init in script.inits if script.function_of(init.node) is function] or script.inits
         usable = len(near) == 1 and near[0].context in (Context.MAIN, Context.LIBRARY)
         return near[0] if usable else None
+
+
+def _is_last_in_with(script: Script, mark: Mark) -> bool:
+    """Say whether the run is closed right after the mark, so that nothing can fail in between."""
+    statement = script.statement(mark.node)
+    block = script.parents.get(id(statement))
+    opened = {id(init.node) for init in script.inits}
+    return (
+        isinstance(block, (ast.With, ast.AsyncWith))
+        and block.body[-1] is statement
+        and any(id(item.context_expr) in opened for item in block.items)
+    )

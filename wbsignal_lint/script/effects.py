@@ -444,10 +444,23 @@ def function_of(bound: Value) -> Function | None:
 def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     if not any(init.node is node for init in collector.script.inits):
         collector.script.inits.append(Init(node, collector.context, collector.trail, managed=False))
+    if _is_disabled(arguments):
+        # Nothing is recorded anywhere, so nothing can be recorded wrongly.
+        return [(state, Result("wandb.init", id(node)))]
     state.run, state.recorded, state.marked, state.hooked = RunState.ACTIVE, None, False, True
     state.decided = ("", None)
     state.init_guards = state.guards
     return [(state, Run())]
+
+
+def _is_disabled(arguments: CallArguments) -> bool:
+    """Say whether ``wandb.init`` is called with ``mode="disabled"``, itself or in its settings."""
+    words = dict(arguments.keywords)
+    settings = words.get("settings")
+    modes = [words.get("mode")]
+    if isinstance(settings, Items) and settings.keys is not None:
+        modes += [value for key, value in zip(settings.keys, settings.values, strict=True) if key == Const("mode")]
+    return Const("disabled") in modes
 
 
 def _setup(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:

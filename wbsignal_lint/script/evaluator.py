@@ -61,6 +61,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
 }
 _EVENTS = frozenset({"threading.Event", "asyncio.Event", "multiprocessing.Event"})
 _PID = "os.getpid"
+_MODULES_OF_FUNCTIONS = frozenset({"builtins", "signal", "sys", "os", "functools", "threading"})
 
 
 class Frame:
@@ -252,7 +253,7 @@ class Evaluator:
         if isinstance(value, Items):
             return bool(value.values)
         if isinstance(value, External):
-            return None if value.path == "wandb.run" else True
+            return True if _is_object(value) else None
         if isinstance(value, (Run, Function, Class, Instance, BoundMethod, Partial)):
             return True
         return None
@@ -269,7 +270,7 @@ class Evaluator:
                 if other == NONE:
                     return Const(not negate)
                 if isinstance(other, (Const, Run, Function, Class, Instance, BoundMethod, Partial, Items)) or (
-                    isinstance(other, External) and other.path != "wandb.run"
+                    isinstance(other, External) and _is_object(other)
                 ):
                     return Const(negate)
                 return UNKNOWN
@@ -474,6 +475,12 @@ class Evaluator:
             elif isinstance(index.value, int) and -len(base.values) <= index.value < len(base.values):
                 return base.values[index.value]
         return UNKNOWN
+
+
+def _is_object(value: External) -> bool:
+    """Say whether a name of another module is surely an object, a module or function, and not data that may be ``None``."""
+    module, _, _ = value.path.partition(".")
+    return module == value.path or module in _MODULES_OF_FUNCTIONS
 
 
 def _is_pid(value: Value) -> bool:

@@ -16,6 +16,20 @@ _TOPIC_NAMES = frozenset(
     {"signal", "mark_preempting", "add_signal_handler", "exit", "quit", "_exit", "abort", "SystemExit"}
 )
 
+_RUN_NAMES = frozenset(
+    {"init", "run", "log", "finish", "mark_preempting", "agent", "config", "summary", "watch", "define_metric"}
+)
+_INTEGRATIONS = frozenset(
+    {
+        "mark_preempting",
+        "WandbLogger",
+        "WandbCallback",
+        "WandbLoggerCallback",
+        "WandbMetricsLogger",
+        "WandbModelCheckpoint",
+    }
+)
+
 
 def bytes_pass(data: bytes) -> bool:
     """Say whether the bytes of a file mention W&B and anything that a rule speaks of."""
@@ -23,22 +37,31 @@ def bytes_pass(data: bytes) -> bool:
 
 
 def tree_passes(tree: ast.Module) -> bool:
-    """Say whether a parsed module really uses W&B and a name that a rule speaks of, not only in strings or comments."""
-    wandb = topic = False
+    """Say whether a parsed module really has to do with a run and uses a name that a rule speaks of.
+
+    Importing wandb to query its API, or naming a variable after it, is not to have a run.
+    """
+    modules = {"wandb"}
+    used: set[tuple[str, str]] = set()
+    has_run = topic = False
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
+            modules |= {alias.asname for alias in node.names if alias.name == "wandb" and alias.asname}
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or "", *(alias.name for alias in node.names)]
+            names = [alias.name for alias in node.names]
+            has_run = has_run or (node.module == "wandb" and not _RUN_NAMES.isdisjoint(names))
+            names.append(node.module or "")
         elif isinstance(node, ast.Name):
             names = [node.id]
         elif isinstance(node, ast.Attribute):
             names = [node.attr]
+            if isinstance(node.value, ast.Name):
+                used.add((node.value.id, node.attr))
         else:
             continue
         for name in names:
-            wandb = wandb or "wandb" in name.lower()
+            has_run = has_run or name in _INTEGRATIONS
             topic = topic or name in _TOPIC_NAMES
-        if wandb and topic:
-            return True
-    return False
+    has_run = has_run or any(module in modules and name in _RUN_NAMES for module, name in used)
+    return has_run and topic
