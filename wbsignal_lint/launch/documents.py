@@ -6,6 +6,7 @@ document; ``cat <<EOF`` prints it. What is only shown to people is no launch.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _SHELL_SHEBANG = re.compile(r"#!.*?(?:^|[/\s!])(?:ba|z|da|k|a|fi|c|tc)?sh\b")
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:SBATCH|PBS|BSUB|\$ -|FLUX:|OAR)\b", re.MULTILINE)
 _QUOTES = str.maketrans("", "", "'\"{}")
 _WRITES = {">", ">>", ">|", "&>", "&>>"}
+_RUNS_FILES = SCRIPT_READERS | {"chmod"}
 _PASS_ON = {"cat", "sed", "envsubst", "awk", "tr", "tee", "head", "grep", "cut"}
 
 
@@ -194,12 +196,19 @@ def _is_script_file(target: str, shell: ShellText, *, looks_like_one: bool) -> b
 
 def _is_run_later(name: str, shell: ShellText) -> bool:
     """Whether the script runs or submits the file, or makes it executable."""
+    return name.removeprefix("./") in _files_run(shell)
+
+
+@functools.lru_cache(maxsize=16)
+def _files_run(shell: ShellText) -> frozenset[str]:
+    """Return every word of the script that names what is run, submitted or made executable."""
+    names: set[str] = set()
     for command in shell.commands:
         words = [word.text.translate(_QUOTES) for word in command.words]
-        words += [one.target.text.translate(_QUOTES) for one in command.redirects if one.operator == "<" and one.target]
-        program = words[0].rpartition("/")[2]
-        if name not in words and f"./{name}" not in words:
-            continue
-        if words[0] in (name, f"./{name}") or program == "chmod" or program in SCRIPT_READERS:
-            return True
-    return False
+        names.add(words[0])
+        if words[0].rpartition("/")[2] in _RUNS_FILES:
+            names.update(words[1:])
+            names.update(
+                one.target.text.translate(_QUOTES) for one in command.redirects if one.operator == "<" and one.target
+            )
+    return frozenset(name.removeprefix("./") for name in names)

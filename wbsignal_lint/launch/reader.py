@@ -91,7 +91,8 @@ class _Reading:
         depth: int,
     ) -> None:
         """Note what a command runs, in every way its variables can turn out."""
-        choices = Choices()
+        # Where no agent can be, one way is as good as another.
+        choices = Choices() if environment.can_hold(command.whole.text, "agent") else Choices(rounds=1)
         first_agent = len(self.agents)
         while self.evaluations < _MAX_EVALUATIONS and choices.start():
             self.evaluations += 1

@@ -105,7 +105,7 @@ class ShellCommand:
     redirects: list[Redirect] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(eq=False)
 class ShellText:
     """The commands and assignments of one piece of shell, in order."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from wbsignal_lint.launch.shell import Assignment, Block, Chain, ShellText
@@ -9,6 +10,7 @@ from wbsignal_lint.launch.shell import Assignment, Block, Chain, ShellText
 __all__ = ["Choices", "Environment", "Reached"]
 
 _MAX_ALTERNATIVES = 16
+_USED_NAME = re.compile(r"[A-Za-z_]\w*|@", re.ASCII)
 
 Reached = tuple[Assignment, ...]
 """The assignments that make up one possible value: one that sets it and those that append to it. Empty: not set in the
@@ -27,12 +29,39 @@ class Environment:
         """Where this piece stands in the outer one."""
         self.block = block
         self._assignments: dict[str, list[Assignment]] = defaultdict(list)
+        self._holders: dict[str, set[str]] = {}
         for assignment in shell.assignments:
             self._assignments[assignment.name].append(assignment)
 
     def assigns(self, name: str) -> bool:
         """Whether the file gives this variable a value anywhere."""
         return name in self._assignments or (self.outer is not None and self.outer.assigns(name))
+
+    def can_hold(self, text: str, wanted: str) -> bool:
+        """Whether ``wanted`` stands in a piece of shell or in the value of a variable it uses, however indirectly."""
+        if wanted in text:
+            return True
+        names = self._holding(wanted)
+        return bool(names) and any(name in names for name in _USED_NAME.findall(text))
+
+    def _holding(self, wanted: str) -> set[str]:
+        """Return the variables whose values can hold a text."""
+        if wanted not in self._holders:
+            holders = set() if self.outer is None else set(self.outer._holding(wanted))
+            users: dict[str, set[str]] = defaultdict(set)
+            for assignment in self.shell.assignments:
+                for source in assignment.source:
+                    if wanted in source.text:
+                        holders.add(assignment.name)
+                    for name in _USED_NAME.findall(source.text):
+                        users[name].add(assignment.name)
+            pending = list(holders)
+            while pending:
+                further = users[pending.pop()] - holders
+                holders |= further
+                pending.extend(further)
+            self._holders[wanted] = holders
+        return self._holders[wanted]
 
     def lookup(self, name: str, position: int, block: Block) -> tuple[Environment, list[Reached]]:
         """Return what ``name`` can be worth at ``position`` in ``block``, and where these values are to be read.
@@ -112,16 +141,19 @@ class Choices:
             ...  # evaluate; every pick() decides between alternatives, the same key always in the same way
     """
 
-    LIMIT = 32
+    ROUNDS = 32
     """How many rounds are made at most."""
     LOOKUPS = 1000
     """How many variables are looked up in one round; values made of values of values would grow for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, rounds: int = ROUNDS) -> None:
+        self.limit = rounds
         self.rounds = 0
         self.is_exhausted = False
         self._path: list[tuple[object, int, int]] = []
         self._picked: dict[object, int] = {}
+        self.memory: dict[object, object] = {}
+        """What was worked out in this round, for as long as it lasts."""
         self._lookups = 0
 
     def start(self) -> bool:
@@ -135,10 +167,11 @@ class Choices:
                 return False
             key, index, count = self._path[-1]
             self._path[-1] = (key, index + 1, count)
-        if self.rounds >= self.LIMIT:
+        if self.rounds >= self.limit:
             return False
         self.rounds += 1
         self._lookups = 0
+        self.memory.clear()
         self._picked = {}
         return True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import UNKNOWN_PART, Unknown, Word
@@ -91,7 +92,7 @@ class Expander:
         elements: list[Word] = []
         for expander, assignment in value:
             if assignment.kind == "array":
-                elements.extend(expander.words(assignment.source))
+                elements.extend(expander.elements(assignment))
             elif assignment.source:  # nothing stands behind `NAME=`
                 elements.append(_as_word(expander.assigned(assignment), assignment.source[0]))
         if '"' not in source.text:
@@ -140,6 +141,19 @@ class Expander:
 
     def assigned(self, assignment: Assignment) -> list[_Atom]:
         """Return the characters of an assignment's value."""
+        key = (assignment, "characters")
+        if key not in self.choices.memory:
+            self.choices.memory[key] = self._assigned(assignment)
+        return cast("list[_Atom]", self.choices.memory[key])
+
+    def elements(self, assignment: Assignment) -> list[Word]:
+        """Return the words of an array's assignment."""
+        key = (assignment, "words")
+        if key not in self.choices.memory:
+            self.choices.memory[key] = self.words(assignment.source)
+        return cast("list[Word]", self.choices.memory[key])
+
+    def _assigned(self, assignment: Assignment) -> list[_Atom]:
         if assignment.kind == "choice":
             words = self.words(assignment.source)
             if not words or any(word.is_list for word in words):
@@ -149,7 +163,7 @@ class Expander:
             ]
             others = [word for word in words if word not in telling]
             words = telling + others[:1]
-            if len(words) > self.choices.LIMIT:
+            if len(words) > self.choices.ROUNDS:
                 return [_unknown(assignment.source[0], is_elastic=True)]
             chosen = words[self.choices.pick((id(assignment), "choice"), len(words))]
             return _atoms_of(chosen)
