@@ -85,7 +85,8 @@ class LineIndex:
         return min(self.line_start(row) + column - 1, len(self.text))
 
     def line_start(self, row: int) -> int:
-        """Return the offset of the first character of a 1-based row; the row after the last one is the end of the text."""
+        """Return the offset of the first character of a 1-based row; the row after the last one is the end of the
+        text."""
         return self._starts[row - 1] if row <= len(self._starts) else len(self.text)
 
     def line(self, row: int) -> str:

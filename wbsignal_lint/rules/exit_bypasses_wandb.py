@@ -20,16 +20,16 @@ class ExitBypassesWandb(ScriptRule):
 
     ## What it finds
 
-    While a run is active, in a signal handler, in what it calls or in ordinary code: `raise SystemExit(n)`, the builtins `exit(n)` and
-    `quit(n)`, an `exit` taken from `sys` before `wandb.init()` ran, `os._exit(n)`, `os.abort()`; in handlers that mark the run
-    also the signal sent again to the process itself.
+    While a run is active, in a signal handler, in what it calls or in ordinary code: `raise SystemExit(n)`, the
+    builtins `exit(n)` and `quit(n)`, an `exit` taken from `sys` before `wandb.init()` ran, `os._exit(n)`, `os.abort()`;
+    in handlers that mark the run also the signal sent again to the process itself.
 
     ## Why it matters
 
     W&B learns the exit code only from the `sys.exit` that `wandb.init()` puts in the place of Python's own (and from
-    `sys.excepthook`). Any other way to raise SystemExit is recorded as exit code **0**, whatever the process returns: the
-    run is FINISHED and not requeued. `os._exit` and signals leave no exit code at all. Measured with 16 client versions from
-    0.10.33 to 0.31.0.
+    `sys.excepthook`). Any other way to raise SystemExit is recorded as exit code **0**, whatever the process returns:
+    the run is FINISHED and not requeued. `os._exit` and signals leave no exit code at all. Measured with 16 client
+    versions from 0.10.33 to 0.31.0.
 
     ## Example
 
@@ -61,13 +61,13 @@ class ExitBypassesWandb(ScriptRule):
 
     ## Fix
 
-    Calls `sys.exit` instead, importing `sys` if need be. For `os._exit`, `os.abort` and signals sent again, which may be
-    meant to skip clean-up, the unsafe fix finishes the run with its exit code first.
+    Calls `sys.exit` instead, importing `sys` if need be. For `os._exit`, `os.abort` and signals sent again, which may
+    be meant to skip clean-up, the unsafe fix finishes the run with its exit code first.
 
     ## Leaves alone
 
-    Exits before a run is opened or after `finish(exit_code=…)`; runs opened by `with wandb.init()`, which records 1 for any
-    exception; forked workers; handlers that send the signal again without having marked the run.
+    Exits before a run is opened or after `finish(exit_code=…)`; runs opened by `with wandb.init()`, which records 1 for
+    any exception; forked workers; handlers that send the signal again without having marked the run.
 
     ## Source
 

@@ -21,13 +21,13 @@ class FinishWithoutExitCode(ScriptRule):
 
     ## What it finds
 
-    `finish()`, `finish(0)`, `finish(exit_code=0)`, `wandb.join()` or `wandb.teardown()` in a handler of a preemption signal
-    or in a function that it calls.
+    `finish()`, `finish(0)`, `finish(exit_code=0)`, `wandb.join()` or `wandb.teardown()` in a handler of a preemption
+    signal or in a function that it calls.
 
     ## Why it matters
 
-    `finish()` closes the run with exit code 0. Whatever the process returns afterwards, even `sys.exit(143)`, comes too late:
-    the run is recorded FINISHED and not requeued. Measured with 16 client versions from 0.10.33 to 0.31.0.
+    `finish()` closes the run with exit code 0. Whatever the process returns afterwards, even `sys.exit(143)`, comes too
+    late: the run is recorded FINISHED and not requeued. Measured with 16 client versions from 0.10.33 to 0.31.0.
 
     ## Example
 

@@ -20,14 +20,15 @@ class HandlerExitsZero(ScriptRule):
     ## What it finds
 
     A handler of a preemption signal, or a function that it calls, that ends the process with status 0: `sys.exit()`,
-    `sys.exit(0)`, `sys.exit(None)`, `sys.exit(False)`, a constant or a parameter's default that is 0, a multiple of 256,
-    `os._exit(0)`, `raise SystemExit(0)`.
+    `sys.exit(0)`, `sys.exit(None)`, `sys.exit(False)`, a constant or a parameter's default that is 0, a multiple of
+    256, `os._exit(0)`, `raise SystemExit(0)`.
 
     ## Why it matters
 
     W&B requeues a run only if it was marked as preempting **and** ended with a non-zero exit code. With 0 the run is
     recorded FINISHED, although its training was cut off, and no agent ever picks it up again. Measured with every wandb
-    client from 0.10.33 to 0.31.0: `mark_preempting()` followed by `sys.exit(0)` leaves a preempting record and exit code 0.
+    client from 0.10.33 to 0.31.0: `mark_preempting()` followed by `sys.exit(0)` leaves a preempting record and exit
+    code 0.
 
     ## Example
 
@@ -64,8 +65,9 @@ class HandlerExitsZero(ScriptRule):
 
     ## Leaves alone
 
-    Exits outside handlers; exits whose status is not known; exits after `finish(exit_code=…)` with a non-zero code; forked
-    workers that leave behind a `os.getpid()` check; runs opened by `with wandb.init()`, which records 1 for any exit.
+    Exits outside handlers; exits whose status is not known; exits after `finish(exit_code=…)` with a non-zero code;
+    forked workers that leave behind a `os.getpid()` check; runs opened by `with wandb.init()`, which records 1 for any
+    exit.
 
     ## Source
 

@@ -19,14 +19,14 @@ class HandlerFallsThrough(ScriptRule):
 
     ## What it finds
 
-    A handler of a preemption signal that calls `mark_preempting()` and then simply returns: it neither exits nor raises nor sets
-    anything that other code reads.
+    A handler of a preemption signal that calls `mark_preempting()` and then simply returns: it neither exits nor raises
+    nor sets anything that other code reads.
 
     ## Why it matters
 
-    The training loop goes on until the machine is taken away; if it comes to its end first, the run is recorded with exit
-    code 0: FINISHED, though it was marked. Measured with wandb 0.10.33 to 0.31.0. The time that the cluster gives for saving a checkpoint
-    passes unused.
+    The training loop goes on until the machine is taken away; if it comes to its end first, the run is recorded with
+    exit code 0: FINISHED, though it was marked. Measured with wandb 0.10.33 to 0.31.0. The time that the cluster gives
+    for saving a checkpoint passes unused.
 
     ## Example
 
@@ -61,8 +61,9 @@ class HandlerFallsThrough(ScriptRule):
 
     ## Leaves alone
 
-    Handlers that never mark (they may checkpoint and go on by intent); handlers that set a flag, an event or an attribute that
-    is read elsewhere; handlers that call something that can't be followed and may end the process, such as the previous handler.
+    Handlers that never mark (they may checkpoint and go on by intent); handlers that set a flag, an event or an
+    attribute that is read elsewhere; handlers that call something that can't be followed and may end the process, such
+    as the previous handler.
 
     ## Source
 

@@ -18,15 +18,15 @@ class HandlerRegisteredLate(ScriptRule):
 
     ## What it finds
 
-    A registration (`signal.signal`, `loop.add_signal_handler`) of a preemption handler that is reached after the training loop, inside
-    it once training has begun, or after a blocking call that trains (`trainer.fit(…)`, `wandb.agent(…)`), on the same
-    path, through local functions too.
+    A registration (`signal.signal`, `loop.add_signal_handler`) of a preemption handler that is reached after the
+    training loop, inside it once training has begun, or after a blocking call that trains (`trainer.fit(…)`,
+    `wandb.agent(…)`), on the same path, through local functions too.
 
     ## Why it matters
 
-    Until the handler is registered the signal has its default effect: the process dies at once. Nothing marks the run and no
-    exit code is recorded; the W&B server shows it CRASHED about 5 minutes later and it is not requeued. Measured with wandb
-    0.31.0: an empty record and status -15.
+    Until the handler is registered the signal has its default effect: the process dies at once. Nothing marks the run
+    and no exit code is recorded; the W&B server shows it CRASHED about 5 minutes later and it is not requeued. Measured
+    with wandb 0.31.0: an empty record and status -15.
 
     ## Example
 
@@ -67,8 +67,8 @@ class HandlerRegisteredLate(ScriptRule):
 
     ## Leaves alone
 
-    Registrations that restore or reset a handler; signals that have a handler already; loops that do not train, such as one over
-    the signals; handlers of SIGUSR1 and the like that neither mark the run nor end the process.
+    Registrations that restore or reset a handler; signals that have a handler already; loops that do not train, such as
+    one over the signals; handlers of SIGUSR1 and the like that neither mark the run nor end the process.
 
     ## Source
 

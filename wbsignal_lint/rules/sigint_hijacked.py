@@ -19,14 +19,14 @@ class SigintHijacked(ScriptRule):
 
     ## What it finds
 
-    SIGINT bound to a handler that calls `mark_preempting()`, alone, together with preemption signals, or as one element of a loop over
-    signals; and SIGINT ignored in the training process itself.
+    SIGINT bound to a handler that calls `mark_preempting()`, alone, together with preemption signals, or as one element
+    of a loop over signals; and SIGINT ignored in the training process itself.
 
     ## Why it matters
 
-    Ctrl-C and the "Stop run" button of the W&B app arrive as SIGINT. A handler that marks turns the person's stop into a
-    preemption: the run is recorded preempting with exit code 130 and is requeued, again and again. Ignored, it cannot be stopped
-    at all. Without a handler W&B records 255, KILLED. Measured with wandb 0.31.0, online and offline.
+    Ctrl-C and the "Stop run" button of the W&B app arrive as SIGINT. A handler that marks turns the person's stop into
+    a preemption: the run is recorded preempting with exit code 130 and is requeued, again and again. Ignored, it cannot
+    be stopped at all. Without a handler W&B records 255, KILLED. Measured with wandb 0.31.0, online and offline.
 
     ## Example
 
@@ -60,13 +60,13 @@ class SigintHijacked(ScriptRule):
 
     ## Fix
 
-    Drops the registration of SIGINT, or the element of the tuple; where SIGINT was the handler's only signal, registers SIGTERM
-    instead. A fix that would delete a comment is unsafe.
+    Drops the registration of SIGINT, or the element of the tuple; where SIGINT was the handler's only signal, registers
+    SIGTERM instead. A fix that would delete a comment is unsafe.
 
     ## Leaves alone
 
-    SIGINT in worker processes; handlers that neither mark nor swallow the signal; `signal.default_int_handler`; registrations
-    that restore a handler; SIGINT ignored around a critical section.
+    SIGINT in worker processes; handlers that neither mark nor swallow the signal; `signal.default_int_handler`;
+    registrations that restore a handler; SIGINT ignored around a critical section.
 
     ## Source
 
@@ -181,7 +181,8 @@ def _does_nothing(handler: Handler) -> bool:
 
 
 def _import_sigterm(script: Script, node: ast.Name, message: str) -> Fix | None:
-    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if it is not yet."""
+    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if it is not
+    yet."""
     edit = Edit(script.span(node), "SIGTERM")
     for statement in ast.walk(script.tree):
         if isinstance(statement, ast.ImportFrom) and statement.module == "signal":

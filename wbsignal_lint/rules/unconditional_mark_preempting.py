@@ -18,15 +18,15 @@ class UnconditionalMarkPreempting(ScriptRule):
 
     ## What it finds
 
-    `mark_preempting()` reached unconditionally after `wandb.init()` on the ordinary path: chained on `init()`, inside `with wandb.init()`,
-    some statements later, through an alias of the run, or in each pass of the training loop.
+    `mark_preempting()` reached unconditionally after `wandb.init()` on the ordinary path: chained on `init()`, inside
+    `with wandb.init()`, some statements later, through an alias of the run, or in each pass of the training loop.
 
     ## Why it matters
 
-    The mark stays: whatever ends the run with a non-zero exit code from then on, a typing error in the data path or a bad
-    hyperparameter as well, is taken for a preemption, and the sweep hands the run out again for ever. Measured with wandb
-    0.10.33 to 0.31.0: an exception leaves a preempting record and exit code 1. (The page on resuming sweeps recommends
-    the unconditional mark, the page on signals warns of it; the client does what the second one says.)
+    The mark stays: whatever ends the run with a non-zero exit code from then on, a typing error in the data path or a
+    bad hyperparameter as well, is taken for a preemption, and the sweep hands the run out again for ever. Measured with
+    wandb 0.10.33 to 0.31.0: an exception leaves a preempting record and exit code 1. (The page on resuming sweeps
+    recommends the unconditional mark, the page on signals warns of it; the client does what the second one says.)
 
     ## Example
 
@@ -59,8 +59,8 @@ class UnconditionalMarkPreempting(ScriptRule):
 
     ## Leaves alone
 
-    Marks in handlers and what they call; marks under any condition that does not hold for the run itself as well; marks after the
-    training; marks of runs that were opened elsewhere.
+    Marks in handlers and what they call; marks under any condition that does not hold for the run itself as well; marks
+    after the training; marks of runs that were opened elsewhere.
 
     ## Source
 

@@ -1,7 +1,7 @@
 """Expressions: what they come to, and which paths they open.
 
-`Evaluator.evaluate` returns one ``(state, value)`` pair for each way through an expression; ways that leave it (an exit, an
-exception) are appended to `Evaluator.escapes` instead.
+`Evaluator.evaluate` returns one ``(state, value)`` pair for each way through an expression; ways that leave it (an
+exit, an exception) are appended to `Evaluator.escapes` instead.
 """
 
 from __future__ import annotations
@@ -478,7 +478,8 @@ class Evaluator:
 
 
 def _is_object(value: External) -> bool:
-    """Say whether a name of another module is surely an object, a module or function, and not data that may be ``None``."""
+    """Say whether a name of another module is surely an object, a module or function, and not data that may be
+    ``None``."""
     module, _, _ = value.path.partition(".")
     return module == value.path or module in _MODULES_OF_FUNCTIONS
 

@@ -27,8 +27,8 @@ class _Place:
 def move_before_training(script: Script, registration: Registration, training: Training) -> Fix | None:
     """Build the fix that moves a late registration in front of the training.
 
-    Safe when everything that the moved statement names is defined before; unsafe when the handler's definition has to move along;
-    ``None`` where no move keeps the meaning.
+    Safe when everything that the moved statement names is defined before; unsafe when the handler's definition has to
+    move along; ``None`` where no move keeps the meaning.
     """
     found = _common_frame(script, registration, training)
     if found is None:

@@ -57,8 +57,8 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 def relevant_functions(tree: ast.Module, training_calls: Sequence[str] = ()) -> frozenset[int]:
     """Return ``id()`` of the function nodes that are worth following.
 
-    A function is, if it is small or mentions one of the names that rules speak of, or the name of a function or class of
-    the file that does.
+    A function is, if it is small or mentions one of the names that rules speak of, or the name of a function or class
+    of the file that does.
     """
     topics = _NAMES | {name.rsplit(".", 1)[-1] for name in training_calls}
     mentions: dict[int, set[str]] = {}

@@ -75,8 +75,8 @@ _STANDARD_NAMES = ("PREEMPTION_SIGNALS", "handle_preemption", "preemption_signal
 def standard_handler(script: Script, init: Init) -> tuple[Edit, ...] | None:
     """Return the edits that register the standard handler right before a run is opened.
 
-    Only the lines that the script needs are inserted. ``None`` if the script has something of its own in the way: handlers of
-    the same signals, or one of the names.
+    Only the lines that the script needs are inserted. ``None`` if the script has something of its own in the way:
+    handlers of the same signals, or one of the names.
     """
     taken = {node.id for node in ast.walk(script.tree) if isinstance(node, ast.Name)}
     numbers = {int(signal.SIGTERM), int(signal.SIGUSR1)}
@@ -150,7 +150,8 @@ def _merged(imports: tuple[Edit, ...]) -> tuple[Edit, ...]:
 
 
 def _leaves_early(script: Script, init: Init) -> bool:
-    """Say whether another exit code would be recorded on the way out: by ``with wandb.init()`` or a ``finally: finish()``."""
+    """Say whether another exit code would be recorded on the way out: by ``with wandb.init()`` or a ``finally:
+    finish()``."""
     if init.managed:
         return True
     for node in ast.walk(script.tree):

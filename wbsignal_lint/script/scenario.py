@@ -1,8 +1,8 @@
 """Plays one scenario through a whole script: the event happens while training goes on, and what follows is followed.
 
 The event strikes right after the first step of training that is logged while a run is active, as ``drill`` sends its
-signals. The handler's paths are composed with the code that it interrupts: ``with``, ``try``, ``finally``, loops that read
-flags, ``sys.exit(main())``, atexit functions and replaced exception hooks.
+signals. The handler's paths are composed with the code that it interrupts: ``with``, ``try``, ``finally``, loops that
+read flags, ``sys.exit(main())``, atexit functions and replaced exception hooks.
 """
 
 from __future__ import annotations
@@ -295,7 +295,8 @@ class _Player(Collector):
 
 
 def _recorded(state: State, completion: Completion) -> tuple[Value | None, str]:
-    """Return the exit code that W&B's hooks have seen when Python ends, and why, if that differs from the way of leaving."""
+    """Return the exit code that W&B's hooks have seen when Python ends, and why, if that differs from the way of
+    leaving."""
     if completion.ending is Ending.RAISE:
         if state.hook_replaced:
             return Const(0), "sys.excepthook was replaced after wandb.init(): W&B does not see the exception"
