@@ -60,9 +60,9 @@ class Position(NamedTuple):
 
 
 class LineIndex:
-    """Turns character offsets of one text into rows and columns.
+    r"""Turns character offsets of one text into rows and columns.
 
-    Lines end at ``\\n``, ``\\r\\n`` or ``\\r``, as Python's and LibCST's do; form feeds and U+2028 do not end a line.
+    Lines end at ``\n``, ``\r\n`` or ``\r``, as Python's and LibCST's do; form feeds and U+2028 do not end a line.
     """
 
     def __init__(self, text: str) -> None:
@@ -85,8 +85,7 @@ class LineIndex:
         return min(self.line_start(row) + column - 1, len(self.text))
 
     def line_start(self, row: int) -> int:
-        """Return the offset of the first character of a 1-based row; the row after the last one is the end of the
-        text."""
+        """Return the offset of a 1-based row's first character; the row after the last one is the end of the text."""
         return self._starts[row - 1] if row <= len(self._starts) else len(self.text)
 
     def line(self, row: int) -> str:

@@ -273,8 +273,7 @@ class PythonEditor:
     # -- displays ---------------------------------------------------------------------------------------------------
 
     def remove_element(self, statement: Span, element: Span) -> Removal | None:
-        """Take an element out of the tuple, list, set or dict display it stands in (a dict's by its key), commas and
-        all."""
+        """Take an element out of its tuple, list, set or dict display (a dict's by its key), commas and all."""
         import libcst as cst
 
         for display in self._displays(statement):

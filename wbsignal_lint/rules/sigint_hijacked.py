@@ -181,8 +181,7 @@ def _does_nothing(handler: Handler) -> bool:
 
 
 def _import_sigterm(script: Script, node: ast.Name, message: str) -> Fix | None:
-    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if it is not
-    yet."""
+    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if need be."""
     edit = Edit(script.span(node), "SIGTERM")
     for statement in ast.walk(script.tree):
         if isinstance(statement, ast.ImportFrom) and statement.module == "signal":

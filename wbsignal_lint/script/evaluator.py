@@ -478,8 +478,7 @@ class Evaluator:
 
 
 def _is_object(value: External) -> bool:
-    """Say whether a name of another module is surely an object, a module or function, and not data that may be
-    ``None``."""
+    """Say whether a name of another module is surely a module, class or function, not data that may be ``None``."""
     module, _, _ = value.path.partition(".")
     return module == value.path or module in _MODULES_OF_FUNCTIONS
 

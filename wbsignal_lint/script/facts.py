@@ -52,8 +52,7 @@ class ScriptSettings:
     preemption_signals: tuple[str, ...] = PREEMPTION_SIGNALS
     """Names of the signals that announce a preemption."""
     training_calls: tuple[str, ...] = ()
-    """Further calls that train and block, as dotted names or bare method names: ``mylib.run_training``,
-    ``run_epochs``."""
+    """Further calls that train and block, as dotted or bare method names: ``mylib.run_training``, ``run_epochs``."""
 
     def preemption_numbers(self) -> frozenset[int]:
         """Return the preemption signals as numbers of this platform."""
@@ -287,16 +286,14 @@ class Script:
         return None
 
     def header(self, node: ast.AST) -> Span:
-        """Return the span of a ``def``, ``class`` or handler line up to its name, where a finding about it is
-        reported."""
+        """Return the span of a ``def``, ``class`` or handler line up to its name, where findings about it stand."""
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             start = self.offset(node, end=False)
             return Span(start, self.text.index(node.name, start + 3) + len(node.name))
         return self.span(node)
 
     def is_read_outside(self, name: str, functions: set[int]) -> bool:
-        """Say whether a variable or attribute of this name is read outside the given functions (``id()`` of their
-        nodes)."""
+        """Say whether a name, of variable or attribute, is read outside some functions (``id()`` of their nodes)."""
         for node in ast.walk(self.tree):
             named = isinstance(node, ast.Name) and node.id == name
             if not named and not (isinstance(node, ast.Attribute) and node.attr == name):
@@ -314,14 +311,12 @@ class Script:
         return [handler for handler in self.handlers if handler.numbers & numbers and self._is_in_training(handler)]
 
     def _is_in_training(self, handler: Handler) -> bool:
-        """Say whether a handler is registered in a process that trains: not in a thread, nor in a worker without a
-        run."""
+        """Say whether a handler is registered in a process that trains: no thread, and no worker without a run."""
         contexts = {registration.context for registration in handler.registrations}
         worker_trains = any(init.context is Context.WORKER for init in self.inits)
         return bool(contexts & {Context.MAIN, Context.LIBRARY}) or (Context.WORKER in contexts and worker_trains)
 
     @property
     def runs_are_managed(self) -> bool:
-        """Whether every run in this file is opened by a ``with`` statement, which records 1 for any way out by
-        exception."""
+        """Whether every run in this file is opened by a ``with`` statement, which records 1 for every exception."""
         return bool(self.inits) and all(init.managed for init in self.inits)

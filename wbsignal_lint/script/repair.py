@@ -150,8 +150,7 @@ def _merged(imports: tuple[Edit, ...]) -> tuple[Edit, ...]:
 
 
 def _leaves_early(script: Script, init: Init) -> bool:
-    """Say whether another exit code would be recorded on the way out: by ``with wandb.init()`` or a ``finally:
-    finish()``."""
+    """Say whether the way out would record another exit code: ``with wandb.init()`` or a ``finally: finish()``."""
     if init.managed:
         return True
     for node in ast.walk(script.tree):

@@ -295,8 +295,7 @@ class _Player(Collector):
 
 
 def _recorded(state: State, completion: Completion) -> tuple[Value | None, str]:
-    """Return the exit code that W&B's hooks have seen when Python ends, and why, if that differs from the way of
-    leaving."""
+    """Return the exit code that W&B's hooks have seen at Python's end, and why, if it is not that of the exit."""
     if completion.ending is Ending.RAISE:
         if state.hook_replaced:
             return Const(0), "sys.excepthook was replaced after wandb.init(): W&B does not see the exception"

@@ -143,8 +143,7 @@ class Generator(Value):
 
 @dataclass(frozen=True)
 class Items(Value):
-    """A tuple, list, set or dict display with known elements; ``nodes`` are where they are written, ``keys`` a
-    dict's."""
+    """A tuple, list, set or dict display with known elements: ``nodes`` is where they stand, ``keys`` a dict's."""
 
     values: tuple[Value, ...]
     nodes: tuple[ast.expr, ...] = field(default=(), compare=False)
