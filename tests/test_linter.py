@@ -148,7 +148,8 @@ def test_a_rule_that_fails_is_named_and_the_others_go_on(only: Callable[..., Non
 
     assert [diagnostic.code for diagnostic in report.diagnostics] == ["WBS301"]
     assert [str(problem) for problem in report.problems] == [
-        "a.py: WBS001 rule WBS998 broken failed on this file (KeyError: 'oops'): a bug in wbsignal-lint, please report it"
+        "a.py: WBS001 rule WBS998 broken failed on this file (KeyError: 'oops'): "
+        "a bug in wbsignal-lint, please report it"
     ]
 
 

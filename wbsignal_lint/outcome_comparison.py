@@ -42,8 +42,8 @@ class Comparison:
 def compare(forecast: Sequence[Row], measured: Sequence[Row]) -> list[Comparison]:
     """Pair each measured row with its forecast.
 
-    A command that was left alone and failed is held against the forecast of an ordinary end, if the script leaves with that
-    status by itself, else against that of an exception.
+    A command that was left alone and failed is held against the forecast of an ordinary end, if the script leaves with
+    that status by itself, else against that of an exception.
     """
     return [Comparison(_forecast_of(row, forecast), row) for row in measured]
 

@@ -103,7 +103,8 @@ def test_ways_out_of_a_handler(body: str, expected: set[tuple[str, int | None, b
         ),
         ("class T:\n    def __call__(self, s, f):\n        wandb.run.mark_preempting(); sys.exit(128 + s)", "T()"),
         (
-            "def make(run):\n    def inner(s, f):\n        run().mark_preempting(); sys.exit(128 + s)\n    return inner",
+            "def make(run):\n    def inner(s, f):\n"
+            "        run().mark_preempting(); sys.exit(128 + s)\n    return inner",
             "make(lambda: wandb.run)",
         ),
         ("def leave(c): sys.exit(c)\ndef handler(s, f): wandb.run.mark_preempting(); leave(128 + s)", "handler"),
