@@ -54,7 +54,7 @@ from wbsignal_lint.script.vocabulary import (
     sets_flag,
 )
 
-__all__ = ["Collector", "function_of"]
+__all__ = ["Collector", "function_of", "is_known_call"]
 
 _DEFAULTS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
 _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
@@ -63,8 +63,8 @@ _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
 _CALLS_ITS_ARGUMENT = frozenset(
     {"absl.app.run", "tensorflow.app.run", "tensorflow.compat.v1.app.run", "fire.Fire", "typer.run", "tyro.cli"}
 )
-_MAX_RANGE = 4
-"""Longer ranges are loops like any other."""
+MAX_RANGE = 256
+"""The numbers of longer ranges are not told apart."""
 
 _ITSELF = frozenset({"os.getpid", "os.getpgrp", "os.getpgid"})
 _THREADS = frozenset({"threading.Thread", "threading.Timer"})
@@ -303,6 +303,9 @@ class Collector(Interpreter):
                 self.handler.finishes.append(
                     Finish(node, code, argument, replace(state), self.frame.function, name, number, self.trail)
                 )
+        if isinstance(code, Const) and isinstance(code.value, (str, float)):
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
+            return []
         if state.run is not RunState.FINISHED:
             state.recorded = Const(0) if code is None or code == NONE else code
             state.run = RunState.FINISHED
@@ -400,6 +403,11 @@ class Collector(Interpreter):
                 return SignalUse(number, name, written, element=True)
         return SignalUse(number, name, argument)
 
+    def redeliver(self, node: ast.Call, number: int, state: State) -> Evaluated:
+        """Say what the process's own handler does when the process sends itself a signal: anything, for rules."""
+        state.effects |= {"?kill()"} if self.in_handler else set()
+        return [(state, NONE)]
+
     def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
         """Return what ``signal.getsignal()`` and ``signal.signal()`` say was bound before: something to restore."""
         return Result(path, id(node))
@@ -436,6 +444,12 @@ def function_of(bound: Value) -> Function | None:
     if isinstance(bound, Partial):
         return function_of(bound.callee)
     return None
+
+
+def is_known_call(bound: Value) -> bool:
+    """Say whether it is known what calling an object of another module does: ``sys.exit``, ``event.set``."""
+    callee = bound.callee if isinstance(bound, Partial) else bound
+    return isinstance(callee, External) and (callee.path in _EFFECTS or callee.path == "sys.exit")
 
 
 # -- the table of effects: canonical name → what a call does ----------------------------------------------------------
@@ -531,8 +545,7 @@ def _deliver(collector: Collector, node: ast.Call, target: Value | None, state: 
             (state, Completion(Ending.RAISE, node, how="raise", exception="builtins.KeyboardInterrupt"))
         )
         return []
-    state.effects |= {"?kill()"} if collector.in_handler else set()
-    return [(state, NONE)]
+    return collector.redeliver(node, number, state)
 
 
 def _signal(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
@@ -572,6 +585,14 @@ def _getattr(collector: Collector, node: ast.Call, arguments: CallArguments, sta
 
 def _asyncio_run(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     return collector.wait_for(arguments.get(0) or UNKNOWN, state)
+
+
+def _callable(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    value = arguments.get(0) or UNKNOWN
+    if isinstance(value, External) and value.path in ("signal.SIG_DFL", "signal.SIG_IGN"):
+        return [(state, Const(False))]
+    known = function_of(value) is not None or isinstance(value, Class)
+    return [(state, Const(True) if known else Const(False) if isinstance(value, Const) else UNKNOWN)]
 
 
 def _same(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
@@ -635,7 +656,7 @@ def _range(collector: Collector, node: ast.Call, arguments: CallArguments, state
     if len(numbers) != len(arguments.positional) or not 1 <= len(numbers) <= 3 or 0 in numbers[2:]:
         return [(state, UNKNOWN)]
     found = range(*numbers)
-    if len(found) > _MAX_RANGE:
+    if len(found) > MAX_RANGE:
         return [(state, Result("builtins.range", id(node)))]
     return [(state, Items(tuple(Const(number) for number in found)))]
 
@@ -668,6 +689,7 @@ _EFFECTS: dict[str, Effect] = {
     "os.getpid": _getpid,
     "functools.partial": _partial,
     "builtins.getattr": _getattr,
+    "builtins.callable": _callable,
     "builtins.int": _same,
     "builtins.tuple": _same,
     "builtins.list": _same,

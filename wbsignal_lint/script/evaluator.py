@@ -218,10 +218,13 @@ class Evaluator:
                     return member
                 if "property" in decorators or "cached_property" in decorators:
                     return UNKNOWN
-                return BoundMethod(member, base)
+                return BoundMethod(member, base.cls if _is_class_method(member) else base)
             return member
         if isinstance(base, Class):
-            return self.member(base, name, state)
+            member = self.member(base, name, state)
+            if isinstance(member, Function) and _is_class_method(member):
+                return BoundMethod(member, base)
+            return member
         if isinstance(base, Items) and base.keys is None and name == "append":
             return Partial(External("builtins.list.append"), (base,), ())
         if isinstance(base, Result) and base.path in _EVENTS and name in ("set", "clear", "is_set", "isSet", "wait"):
@@ -475,6 +478,10 @@ class Evaluator:
             elif isinstance(index.value, int) and -len(base.values) <= index.value < len(base.values):
                 return base.values[index.value]
         return UNKNOWN
+
+
+def _is_class_method(function: Function) -> bool:
+    return any(last_identifier(item) == "classmethod" for item in getattr(function.node, "decorator_list", []))
 
 
 def _is_object(value: External) -> bool:

@@ -36,6 +36,8 @@ __all__ = ["Budget", "Interpreter"]
 
 _MAX_DEPTH = 24
 _MAX_UNROLLED = 32
+_FEW = 4
+"""So many passes of a loop over a range are followed one by one; a longer one is a loop like any other."""
 _SYSTEM_EXIT = "builtins.SystemExit"
 _CATCHES_ALL = frozenset({"builtins.BaseException"})
 _NO_EXCEPTIONS = frozenset(
@@ -339,11 +341,18 @@ class Interpreter(Evaluator):
         out: list[Path] = []
         for after, iterable in self.evaluate(node.iter, state):
             items = self.elements(iterable)
-            if items is not None and len(items) <= _MAX_UNROLLED:
+            if items is not None and self.unrolls(node, iterable):
                 out += self._unrolled(node, items, after)
             else:
-                out += self._loop(node, after, runs=isinstance(iterable, Result) and iterable.path == "builtins.range")
+                known = bool(items) or (isinstance(iterable, Result) and iterable.path == "builtins.range")
+                out += self._loop(node, after, runs=known)
         return out
+
+    def unrolls(self, node: ast.For | ast.AsyncFor, iterable: Value) -> bool:
+        """Say whether each pass of a loop over known items is followed by itself."""
+        assert isinstance(iterable, Items)
+        written = bool(iterable.nodes or iterable.key_nodes)
+        return len(iterable.values) <= (_MAX_UNROLLED if written else _FEW)
 
     _run_asyncfor = _run_for
 

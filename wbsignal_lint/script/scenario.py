@@ -12,17 +12,18 @@ import signal
 from dataclasses import dataclass
 from enum import Enum
 
-from wbsignal_lint.script.effects import Collector, function_of
+from wbsignal_lint.script.effects import Collector, function_of, is_known_call
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier
-from wbsignal_lint.script.facts import Context, Disposition, Script
+from wbsignal_lint.script.facts import Context, Script
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import Completion, Ending, RunState, State, merge
-from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Partial, Result, SignalNumber, Value
+from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Items, Result, SignalNumber, Value
 
 __all__ = ["End", "Event", "Played", "play"]
 
 _STEPS = 12_000
+_UNROLLED_STATEMENTS = 1_500
 
 
 class Event(Enum):
@@ -121,6 +122,12 @@ class _Player(Collector):
             return
         state.hook_replaced = not chained
 
+    def unrolls(self, node: ast.For | ast.AsyncFor, iterable: Value) -> bool:
+        """Follow more passes one by one than rules need: what happens in the tenth may decide."""
+        assert isinstance(iterable, Items)
+        statements = sum(isinstance(child, ast.stmt) for child in ast.walk(node))
+        return len(iterable.values) * statements <= _UNROLLED_STATEMENTS
+
     # -- the event --------------------------------------------------------------------------------------------------
 
     def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
@@ -153,51 +160,68 @@ class _Player(Collector):
         return self._deliver(node, self.event, state)
 
     def _deliver(self, node: ast.Call, number: int, state: State) -> list[State]:
+        """Let a signal arrive: return the states in which the program goes on."""
         bound = state.heap.get(DISPOSITIONS, str(number))
-        disposition = Disposition.DEFAULT if bound is None else self._disposition(bound)
+        default = External("signal.default_int_handler" if number == signal.SIGINT else "signal.SIG_DFL")
+        bound = default if bound is None else bound
         name = signal.Signals(number).name
         if number == signal.SIGKILL:
-            self.escapes.append(
-                (
-                    state,
-                    Completion(
-                        Ending.DEAD, node, Const(-number), how="SIGKILL can't be caught: the process is gone at once"
-                    ),
-                )
-            )
-            return []
-        if disposition is Disposition.IGNORE:
+            return self._dies(node, number, "SIGKILL can't be caught: the process is gone at once", state)
+        if bound == External("signal.SIG_IGN"):
             return [state]
-        if disposition is Disposition.HANDLER:
-            assert bound is not None
-            self.handler_run = True
-            return self._handle(bound, number, state)
-        if disposition is not Disposition.DEFAULT:
+        if bound == External("signal.SIG_DFL"):
+            return self._dies(node, number, f"no handler: {name} ends the process at once", state)
+        by_loop = str(number) in self.by_loop
+        if (by_loop or number == signal.SIGINT) and self._never_awaits():
+            self.unknown = (
+                f"the event loop gets to {name} only when the coroutine awaits something, which this one doesn't"
+            )
+            return [state]
+        if bound == External("signal.default_int_handler"):
+            interrupt = "builtins.KeyboardInterrupt"
+            self.escapes.append((state, Completion(Ending.RAISE, node, how=name, exception=interrupt)))
+            return []
+        function = function_of(bound)
+        if function is None and not is_known_call(bound):
             self.unknown = f"what handles {name} is not known"
             return [state]
-        if number == signal.SIGINT:
-            self.escapes.append(
-                (state, Completion(Ending.RAISE, node, how="SIGINT", exception="builtins.KeyboardInterrupt"))
-            )
-            return []
-        self.escapes.append(
-            (state, Completion(Ending.DEAD, node, Const(-number), how=f"no handler: {name} ends the process at once"))
-        )
+        self.handler_run = True
+        if function is not None and (isinstance(function.node, ast.AsyncFunctionDef) or never_runs(function)):
+            return [state]
+        return self._handle(node, bound, number, state, by_loop=by_loop)
+
+    def _dies(self, node: ast.Call, number: int, why: str, state: State) -> list[State]:
+        self.escapes.append((state, Completion(Ending.DEAD, node, Const(-number), how=why)))
         return []
 
-    def _handle(self, bound: Value, number: int, state: State) -> list[State]:
+    def _handle(self, node: ast.Call, bound: Value, number: int, state: State, *, by_loop: bool) -> list[State]:
         """Run the handler where the signal struck."""
-        function = function_of(bound)
-        assert function is not None
-        if isinstance(function.node, ast.AsyncFunctionDef) or never_runs(function):
-            return [state]
-        by_loop = isinstance(bound, Partial) and str(number) in self.by_loop
         passed: tuple[Value, ...] = () if by_loop else (SignalNumber(number), UNKNOWN)
         loops, self.loops = self.loops, []
+        escapes, self.escapes = self.escapes, []
         try:
-            return merge([after for after, _ in self.call_value(bound, None, CallArguments(passed), state)])
+            going_on = [after for after, _ in self.call_value(bound, node, CallArguments(passed), state)]
+            for after, end in self.escapes:
+                if by_loop and end.ending is Ending.RAISE and end.exception != "builtins.KeyboardInterrupt":
+                    going_on.append(after)  # the event loop prints the exception of a callback and goes on
+                else:
+                    escapes.append((after, end))
+            return merge(going_on)
         finally:
             self.loops = loops
+            self.escapes = escapes
+
+    def _never_awaits(self) -> bool:
+        """Say whether the training goes on in a coroutine that never gives the event loop a chance."""
+        coroutines = [frame.function for frame in self.stack if isinstance(frame.function, ast.AsyncFunctionDef)]
+        if not coroutines:
+            return False
+        awaiting = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+        return not any(isinstance(node, awaiting) for coroutine in coroutines for node in ast.walk(coroutine))
+
+    def redeliver(self, node: ast.Call, number: int, state: State) -> Evaluated:
+        """Run the handler of a signal that the process sends to itself."""
+        return [(after, NONE) for after in self._deliver(node, number, state)]
 
     def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
         """Return what the signal is bound to so far."""
@@ -241,6 +265,10 @@ class _Player(Collector):
     def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         """Add what matters at the end of the process."""
         path = callee.path if isinstance(callee, External) else ""
+        if path in ("signal.SIG_DFL", "signal.SIG_IGN"):
+            # 'Handlers' object is not callable.
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
+            return []
         if state.interrupted and last_identifier(node.func) == "cancel":
             self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() stops is not known"
         if path == "atexit.register" and arguments.positional:
