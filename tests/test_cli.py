@@ -143,7 +143,7 @@ def test_unsafe_fixes_are_applied_only_when_asked_for(folder: Path) -> None:
     assert (folder / "unsafe.py").read_text() != text
 
 
-def test_diff_shows_the_changes_that_patch_makes_and_changes_nothing(folder: Path) -> None:
+def test_diff_is_a_patch_and_changes_nothing(folder: Path) -> None:
     crlf = SCRIPT.replace("\n", "\r\n").rstrip("\r\n").encode()
     (folder / "crlf.py").write_bytes(crlf)
     done = subprocess.run(
@@ -153,7 +153,7 @@ def test_diff_shows_the_changes_that_patch_makes_and_changes_nothing(folder: Pat
     assert (done.returncode, done.stderr) == (1, b"")
     assert (folder / "a.py").read_text() == SCRIPT
     assert (folder / "crlf.py").read_bytes() == crlf
-    subprocess.run(["patch", "-s", "-p0", "--binary"], cwd=folder, input=done.stdout, check=True)
+    subprocess.run(["git", "apply", "-p0"], cwd=folder, input=done.stdout, check=True)
     assert (folder / "a.py").read_text() == FIXED_SCRIPT
     assert (folder / "job.sbatch").read_text() == FIXED_JOB
     assert (folder / "crlf.py").read_bytes() == crlf.replace(b"exit(0)", b"exit(128 + signum)")
@@ -250,6 +250,8 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(project: Path, jobs: st
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests may run in the background of a shell, where SIGINT is ignored from the start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     # It is at work when the first file is rewritten.

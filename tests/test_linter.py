@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,12 +17,15 @@ from hypothesis import strategies as st
 from tests.support import CLEAN_SCRIPT, FIXED_JOB, FIXED_SCRIPT, JOB, SCRIPT
 from wbsignal_lint import edits, rules, selection
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, LineIndex, Severity, Span
+from wbsignal_lint.files import Job, lint_source
 from wbsignal_lint.fixing import fix_text
 from wbsignal_lint.linter import LintOptions, lint_text
 from wbsignal_lint.nesting import depth_of
 from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule
+from wbsignal_lint.runner import run
 from wbsignal_lint.script.facts import Script
-from wbsignal_lint.sources import Kind
+from wbsignal_lint.settings import Settings
+from wbsignal_lint.sources import Kind, Source
 from wbsignal_lint.statements import statement_rows
 
 
@@ -150,6 +158,62 @@ def test_a_rule_that_fails_is_named_and_the_others_go_on(only: Callable[..., Non
     assert [str(problem) for problem in report.problems] == [
         "a.py: WBS001 rule WBS998 broken failed on this file (KeyError: 'oops'): "
         "a bug in wbsignal-lint, please report it"
+    ]
+
+
+def test_a_reader_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("two\nlines")
+
+    monkeypatch.setattr("wbsignal_lint.script.reader.read_script", fail)
+
+    assert lint(SCRIPT) == ["a: WBS001 can't be read (ValueError: two lines): a bug in wbsignal-lint, please report it"]
+
+
+def test_a_fix_that_the_files_encoding_cant_hold_leaves_the_file_alone(
+    only: Callable[..., None], project: Path
+) -> None:
+    only(_mending("WBS909", "'old'", replace_with("'日本'", 5)))
+    data = b"# coding: latin-1\n" + SCRIPT.encode() + b"print('old', '\xe4')\n"
+    (project / "a.py").write_bytes(data)
+    report = lint_source(Source("a.py", Kind.PYTHON, Settings(), project / "a.py"), Job(fix=True, write=True))
+
+    assert (project / "a.py").read_bytes() == data
+    assert [diagnostic.code for diagnostic in report.diagnostics] == ["WBS909"]
+    assert "can't be written in the encoding iso-8859-1" in report.problems[0].message
+    assert report.fixed == {}
+
+
+class _Deadly(ScriptRule):
+    """A rule that ends the process, as the kernel does when memory is short."""
+
+    code, name, severity = "WBS997", "deadly", Severity.ERROR
+
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """End the process if the script says so."""
+        if "DEADLY" in script.text:
+            os._exit(9)
+        yield self.at(Span(0, 1), "alive")
+
+
+def test_a_worker_process_that_dies_costs_only_its_own_file(
+    only: Callable[..., None], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(_Deadly())
+    # Only a forked process knows of a made-up rule.
+    forking = functools.partial(ProcessPoolExecutor, mp_context=multiprocessing.get_context("fork"))
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", forking)
+    sources = []
+    for number in range(12):
+        path = project / f"s{number:02}.py"
+        path.write_text(SCRIPT + ("DEADLY = 1\n" if number == 5 else ""))
+        sources.append(Source(path.name, Kind.PYTHON, Settings(), path))
+    reports = list(run(sources, Job(), workers=2))
+
+    assert [report.filename for report in reports] == [source.filename for source in sources]
+    assert [len(report.diagnostics) for report in reports] == [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    assert [str(problem) for report in reports for problem in report.problems] == [
+        "s05.py: WBS001 the process that was to lint it died (out of memory?)"
     ]
 
 

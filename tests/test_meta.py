@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.support import FIXTURES, ROOT
+from wbsignal_lint import __version__
 from wbsignal_lint.diagnostics import Severity
 from wbsignal_lint.linter import LintOptions, lint_text
 from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule, all_rules, find_rule
@@ -26,6 +27,12 @@ def test_there_are_the_founding_rules() -> None:
     founding = {"WBS001", "WBS101", "WBS102", "WBS201", "WBS301", "WBS302", "WBS303", "WBS305", "WBS401"}
 
     assert founding <= {rule.code for rule in RULES}
+
+
+def test_the_version_is_written_down_alike_in_both_places() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert re.findall(r'(?m)^version = "(.+)"$', pyproject) == [__version__]
 
 
 def test_codes_and_names_are_unique_and_lead_to_their_rule() -> None:

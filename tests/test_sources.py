@@ -197,7 +197,7 @@ def test_what_is_no_readable_file_is_a_problem_and_the_others_go_on(project: Pat
         "self.py: WBS001 too many levels of symbolic links",
         "LICENSE: WBS001 not a kind wbsignal-lint reads: neither Python nor shell, by name and by content",
         "/dev/null: WBS001 a device, not a file (give its content to `-` with --stdin-filename)",
-        "nul\0.py: WBS001 embedded null byte",
+        "nul\0.py: WBS001 no path at all: it holds a NUL character",
     ]
     assert sources[-1].filename == "good.py"
     assert found("folder.py/") == ["folder.py/inside.py"]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from wbsignal_lint import __version__
 from wbsignal_lint.arguments import make_parser
 from wbsignal_lint.diagnostics import FileReport, Problem
 from wbsignal_lint.files import Job
@@ -78,7 +79,7 @@ def _dispatch(arguments: list[str]) -> int:
     parser = make_parser({name: summary for name, (_, summary) in COMMANDS.items()})
     options = parser.parse_args(arguments)
     if options.version:
-        print(f"wbsignal-lint {_version()}")
+        print(f"wbsignal-lint {__version__}")
         return CLEAN
     if options.list_rules:
         print(importlib.import_module("wbsignal_lint.explain").list_rules())
@@ -185,7 +186,8 @@ def _settings_source(options: argparse.Namespace, fail: Callable[[str], NoReturn
     """Return the function that gives the settings for a folder, with the command line's wishes in them."""
     excluded = _split(options.exclude)
     try:
-        compile_patterns(excluded)
+        if excluded:
+            compile_patterns(excluded)
     except ValueError as error:
         fail(f"argument --exclude: {error}")
     fixed: Settings | None = None
@@ -233,9 +235,3 @@ def _wants_color(output: TextIO) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (output.isatty() and os.environ.get("TERM") != "dumb")
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("wbsignal-lint")

@@ -62,6 +62,8 @@ def lint_text(
             _lint_shell(report, options)
     except Unreadable as error:
         report.problems.append(Problem(filename, error.message, error.row, error.column))
+    except Exception as error:
+        report.problems.append(Problem(filename, f"can't be read {_blame_us(error)}"))
     return report
 
 
@@ -90,11 +92,14 @@ def _ask(rule: Rule, check: Callable[[], list[Diagnostic]], report: FileReport) 
     try:
         report.diagnostics += with_enough_stack(check)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        message = (
-            f"rule {rule.code} {rule.name} failed on this file ({reason}): a bug in wbsignal-lint, please report it"
-        )
+        message = f"rule {rule.code} {rule.name} failed on this file {_blame_us(error)}"
         report.problems.append(Problem(report.filename, message))
+
+
+def _blame_us(error: Exception) -> str:
+    """Say in one line that an exception is nobody else's fault."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"({reason}): a bug in wbsignal-lint, please report it"
 
 
 def _finish(

@@ -86,7 +86,10 @@ def _find(path: str, settings_of: SettingsOf) -> Iterator[Source | Problem]:
     shown = shown_path(path)
     try:
         mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
+    except ValueError:
+        yield Problem(shown, "no path at all: it holds a NUL character")
+        return
+    except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         broken = missing and os.path.islink(path)
         reason = "a symbolic link to nothing" if broken else "no such file or folder" if missing else _reason(error)
@@ -193,9 +196,8 @@ def _is_excluded(path: str, settings: Settings) -> bool:
     return ignored.ignore_within(path)
 
 
-def _reason(error: OSError | ValueError) -> str:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return (reason or str(error)).lower()
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _describe_mode(mode: int) -> str:
