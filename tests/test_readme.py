@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import README, Mistake, mistakes, second_command, table_rows
-from tests.support import ROOT, lint
+from tests.readme import README, Mistake, console_blocks, mistakes, second_command, table_rows
+from tests.support import CLI, ROOT, lint, run
 from wbsignal_lint.rules import all_rules
 from wbsignal_lint.settings import read_settings
 
@@ -65,13 +65,13 @@ def test_the_settings_shown_are_valid_and_complete(tmp_path: Path) -> None:
 
 
 def test_every_option_mentioned_exists(tmp_path: Path) -> None:
-    helps = "".join(lint(*command, "--help", cwd=tmp_path).stdout for command in ((), ("drill",), ("rule",)))
-    ours = set(re.findall(r"wbsignal-lint[^\n`]*? (--[a-z-]+)", README)) | set(
-        re.findall(r"`(--[a-z-]+)[^`]*`", README)
-    )
+    commands = ((), ("drill",), ("forecast",), ("rule",))
+    helps = "".join(lint(*command, "--help", cwd=tmp_path).stdout for command in commands)
+    of_wandb = {"--forward-signals", "--cancel"}
+    mentioned = set(re.findall(r"--[a-z][a-z-]+", README)) - of_wandb
 
-    assert len(ours) >= 8
-    assert ours - set(re.findall(r"--[a-z-]+", helps)) - {"--forward-signals"} == set()
+    assert {"--fix", "--diff", "--compare"} <= mentioned
+    assert mentioned - set(re.findall(r"--[a-z-]+", helps)) == set()
 
 
 @pytest.mark.parametrize("mistake", mistakes(), ids=lambda mistake: mistake.code)
@@ -90,3 +90,11 @@ def test_each_of_the_five_blocks_is_what_the_linter_makes_of_it(mistake: Mistake
 def test_there_are_five_mistakes_each_with_what_is_recorded() -> None:
     assert len(mistakes()) == 5
     assert all(mistake.recorded for mistake in mistakes())
+
+
+def test_the_forecast_shown_is_the_one_that_is_made() -> None:
+    command, shown = next((words[0], output) for words, output in console_blocks() if " forecast " in words[0])
+
+    done = run([*CLI, *command.split()[1:]], ROOT, environment={"COLUMNS": "80"})
+
+    assert done.stdout == shown, done.stderr

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from drill_fixture import NO_SERVER
 
-from tests.readme import Mistake, mistakes
+from tests.readme import Mistake, console_blocks, mistakes
+from tests.support import CLI, ROOT, run
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.drill.agent import drill_agent
 from wbsignal_lint.drill.measurement import Measurement, Plan, drill
@@ -51,3 +52,17 @@ def test_what_is_recorded_before_and_after(mistake: Mistake, what: str, tmp_path
         words = describe_outcome(what, run is not None and run.marked, run.recorded if run else None)
 
         assert words == f"{what}: {claim}", measured.output
+
+
+def test_the_drill_shown_is_the_one_that_is_measured(tmp_path: Path) -> None:
+    command, shown = next((words[0], output) for words, output in console_blocks() if " drill " in words[0])
+    script = ROOT / command.split()[-1]
+
+    done = run([*CLI, *command.split()[1:-2], sys.executable, script], tmp_path, environment={"COLUMNS": "80"})
+
+    # Below the table are times, which differ.
+    def rows(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.startswith(" ")]
+
+    assert rows(done.stdout) == rows(shown), done.stderr
+    assert done.returncode == 1
