@@ -31,7 +31,7 @@ _OTHER_SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _PYTHON_INTERPRETER = re.compile(r"(?:i?python|pypy)(?:\d+(?:\.\d+)*)?t?")
-_SHELL_INTERPRETER = re.compile(r"(?:ba|da|k|mk|pdk|z|a)?sh")
+_SHELL_INTERPRETER = re.compile(r"(?:ba|da|k|z|a)?sh")
 _DIRECTIVE = re.compile(rb"#(?:SBATCH|PBS|BSUB)\b")
 _BOM = b"\xef\xbb\xbf"
 
