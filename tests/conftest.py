@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import SCRIPT, lint_here
+from tests.truth.outcome_counts import pytest_terminal_summary  # noqa: F401  a hook: pytest finds it here
 from wbsignal_lint.settings import nearest_settings
 
 

@@ -24,8 +24,9 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from wbsignal_lint.drill.measurement import Plan
-from wbsignal_lint.drill.rows import measure
+from wbsignal_lint.drill.loopback import Loopback, Sweep
+from wbsignal_lint.drill.measurement import Plan, drill
+from wbsignal_lint.drill.rows import row_of
 from wbsignal_lint.outcome_table import Unknown
 
 OUTCOMES = Path(__file__).parents[2] / "fixtures" / "outcomes"
@@ -33,6 +34,9 @@ TABLE = OUTCOMES / "measured.json"
 
 TO_THE_END = "to the end"
 SCENARIOS = (TO_THE_END, "SIGKILL", "SIGINT", "SIGTERM", "SIGUSR1")
+
+GRACE = 60.0
+"""Seconds that a script has to end after the signal, or as a whole; ten times what they take on a busy machine."""
 
 PROCESSES = 2
 """Drills at a time; each is a training process and a client, and mostly waits."""
@@ -61,14 +65,21 @@ def scenarios_of(script: Path) -> tuple[str, ...]:
 def measure_outcome(script: Path, scenario: str) -> Measured:
     """Drill a script in an empty folder; a signal comes after the first log.
 
+    A script that is its own agent is online, with a server on this machine that has a sweep of one run for it.
+
     Raises:
         OSError: it can't be drilled.
     """
     signum = None if scenario == TO_THE_END else int(signal.Signals[scenario])
-    with tempfile.TemporaryDirectory(prefix="wbsignal-outcome-") as folder:
-        (measured,) = measure([sys.executable, str(script)], [signum], Plan(), cwd=Path(folder))
-    (outcome,) = measured.row.outcomes
-    values = (outcome.marked, outcome.recorded, outcome.status, measured.row.handler_run)
+    plan = Plan(() if signum is None else (signum,), grace=GRACE)
+    command = [sys.executable, str(script)]
+    sweep = Sweep(command, runs=1) if "wandb.agent(" in script.read_text() else None
+    with tempfile.TemporaryDirectory(prefix="wbsignal-outcome-") as folder, Loopback(sweep) as server:
+        mode = "online" if sweep else "offline"
+        measured = drill(command, plan, server=server.url, mode=mode, cwd=Path(folder))
+    row = row_of(measured, signum, plan)
+    (outcome,) = row.outcomes
+    values = (outcome.marked, outcome.recorded, outcome.status, row.handler_run)
     return Measured(*(str(value) if isinstance(value, Unknown) else value for value in values))
 
 
