@@ -52,7 +52,7 @@ def make_parser(commands: Mapping[str, str]) -> argparse.ArgumentParser:
 
 def _add_fixing(group: argparse._ArgumentGroup) -> None:
     switch = argparse.BooleanOptionalAction
-    group.add_argument("--fix", action=switch, default=None, help="mend what has a safe fix")
+    group.add_argument("--fix", action=switch, default=None, help="apply safe fixes")
     group.add_argument(
         "--unsafe-fixes",
         action=switch,
