@@ -98,7 +98,7 @@ def test_what_depends_on_input_has_several_outcomes(tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("import wandb\nwandb.agent('e/p/s', function=print)\n", "wandb.agent() runs the training in its own way"),
+        ("import wandb\nwandb.agent('e/p/s', function=print)\n", "what wandb.agent() does with signals is not known"),
         ("import wandb\nprint(1)\n", "no wandb.log() was found"),
         (GOOD.replace("(signal.SIGTERM, signal.SIGUSR1)", "SIGNALS"), ""),
     ],

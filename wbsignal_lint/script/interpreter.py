@@ -841,7 +841,9 @@ class Interpreter(Evaluator):
         if not arguments.starred:
             if len(arguments.positional) > len(names) and parameters.vararg is None:
                 return False
-            if any(name not in given and name not in defaults for name in names):
+            # A decorator of another module may pass what the call doesn't: hydra.main, pyrallis.wrap, click.command.
+            decorated = bool(getattr(function.node, "decorator_list", ()))
+            if not decorated and any(name not in given and name not in defaults for name in names):
                 return False
         for name in (*names, *(parameter.arg for parameter in parameters.kwonlyargs)):
             if name in given:

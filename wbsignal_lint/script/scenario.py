@@ -15,9 +15,10 @@ from enum import Enum
 from wbsignal_lint.script.effects import Collector, function_of, is_known_call
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier
 from wbsignal_lint.script.facts import Context, Script
+from wbsignal_lint.script.frameworks import Framework, framework_of, opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
-from wbsignal_lint.script.state import Completion, Ending, RunState, State, merge
+from wbsignal_lint.script.state import NORMAL, Completion, Ending, Path, RunState, State, merge
 from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Items, Result, SignalNumber, Value
 
 __all__ = ["End", "Event", "Played", "play"]
@@ -99,8 +100,13 @@ class _Player(Collector):
         self.struck = False
         self.unknown = ""
         self.in_thread = False
+        self.in_agent = False
+        """Following the function of ``wandb.agent(function=…)``, which runs in a thread; signals reach the main one."""
+        self.agent_ends: list[Path] = []
+        """How the main thread is left while the agent's function goes on; the state says what became of the run."""
         self.handler_run: bool | None = False
         self.at_exit: list[tuple[Value, ast.Call]] = []
+        self.reports_to_wandb = _reports_to_wandb(script.tree)
         self.hooks = _names_of_the_hook(script.tree)
 
     @property
@@ -142,9 +148,12 @@ class _Player(Collector):
                 (state, Completion(Ending.RAISE, node, how="log after finish", exception="wandb.Error"))
             )
             return []
-        if blocking and not self.unknown:
-            self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() does with signals is not known"
-            return [state]
+        if blocking:
+            framework = self._framework(node, state)
+            if framework is None:
+                self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() does with signals is not known"
+                return [state]
+            return self._train_in(framework, node, state)
         if self.event is Event.NOTHING or state.interrupted:
             return [state]
         if state.run is RunState.MAYBE:
@@ -158,6 +167,37 @@ class _Player(Collector):
             self.escapes.append((state, Completion(Ending.RAISE, node, how="error", exception="Error")))
             return []
         return self._deliver(node, self.event, state)
+
+    def _framework(self, node: ast.Call, state: State) -> Framework | None:
+        """Return the framework that a blocking call belongs to, if it is a known one."""
+        if not isinstance(node.func, ast.Attribute) or not isinstance(node.func.value, (ast.Name, ast.Attribute)):
+            return None
+        trainer = self.evaluate(node.func.value, state)[0][1]
+        return framework_of(trainer.path, node.func.attr) if isinstance(trainer, Result) else None
+
+    def _train_in(self, framework: Framework, node: ast.Call, state: State) -> list[State]:
+        """Let the event happen while a framework trains."""
+        if state.run is RunState.NONE and self.reports_to_wandb:
+            state.run, state.hooked, state.init_guards = RunState.ACTIVE, True, state.guards
+        if state.run is not RunState.ACTIVE:
+            self.unknown = f"line {node.lineno}: whether {framework.name} has a run is not known"
+            return [state]
+        if self.event is Event.NOTHING or state.interrupted:
+            return [state]
+        self.struck = state.interrupted = True
+        if isinstance(self.event, Event):
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="error", exception="Error")))
+            return []
+        leaving = framework.on_signal.get(self.event)
+        if leaving is None or state.heap.get(DISPOSITIONS, str(self.event)) is not None:
+            return self._deliver(node, self.event, state)
+        code = Const(leaving.status)
+        if leaving.seen:
+            state.exit_called = code
+        how = f"{framework.name}'s own handler"
+        exit_ = Completion(Ending.EXIT, node, code, leaving.seen, how, leaving.lineage[0], leaving.lineage)
+        self.escapes.append((state, exit_))
+        return []
 
     def _deliver(self, node: ast.Call, number: int, state: State) -> list[State]:
         """Let a signal arrive: return the states in which the program goes on."""
@@ -177,6 +217,12 @@ class _Player(Collector):
                 f"the event loop gets to {name} only when the coroutine awaits something, which this one doesn't"
             )
             return [state]
+        if bound == External("signal.default_int_handler") and self.in_agent:
+            # The agent stops, and the exception it raises in its thread ends the run.
+            state.recorded, state.run = Const(1), RunState.FINISHED
+            state.decided = ("the agent ends the run with an exception: it records 1", node)
+            self.agent_ends.append((state, NORMAL))
+            return []
         if bound == External("signal.default_int_handler"):
             interrupt = "builtins.KeyboardInterrupt"
             self.escapes.append((state, Completion(Ending.RAISE, node, how=name, exception=interrupt)))
@@ -191,7 +237,8 @@ class _Player(Collector):
         return self._handle(node, bound, number, state, by_loop=by_loop)
 
     def _dies(self, node: ast.Call, number: int, why: str, state: State) -> list[State]:
-        self.escapes.append((state, Completion(Ending.DEAD, node, Const(-number), how=why)))
+        ends = self.agent_ends if self.in_agent else self.escapes
+        ends.append((state, Completion(Ending.DEAD, node, Const(-number), how=why)))
         return []
 
     def _handle(self, node: ast.Call, bound: Value, number: int, state: State, *, by_loop: bool) -> list[State]:
@@ -199,17 +246,21 @@ class _Player(Collector):
         passed: tuple[Value, ...] = () if by_loop else (SignalNumber(number), UNKNOWN)
         loops, self.loops = self.loops, []
         escapes, self.escapes = self.escapes, []
+        in_agent, self.in_agent = self.in_agent, False
         try:
             going_on = [after for after, _ in self.call_value(bound, node, CallArguments(passed), state)]
             for after, end in self.escapes:
                 if by_loop and end.ending is Ending.RAISE and end.exception != "builtins.KeyboardInterrupt":
                     going_on.append(after)  # the event loop prints the exception of a callback and goes on
+                elif in_agent:
+                    self._leave_agent(after, end)
                 else:
                     escapes.append((after, end))
             return merge(going_on)
         finally:
             self.loops = loops
             self.escapes = escapes
+            self.in_agent = in_agent
 
     def _never_awaits(self) -> bool:
         """Say whether the training goes on in a coroutine that never gives the event loop a chance."""
@@ -282,9 +333,60 @@ class _Player(Collector):
                 # The traceback is printed by C code, and Python's handler is never run.
                 state.heap.set(DISPOSITIONS, str(number), External("signal.SIG_IGN"))
             return [(state, NONE)]
-        if path == "wandb.agent" or (path.split(".")[0] in _FRAMEWORKS and path.endswith("Trainer")):
+        if path == "signal.signal" and self.in_agent:
+            self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.ValueError")))
+            return []
+        function = arguments.get(1, "function")
+        if path == "wandb.agent" and function is not None and function_of(function) is not None:
+            return self._run_agent(function, node, state)
+        if opens_run(path) and state.run is RunState.NONE:
+            state.run, state.hooked, state.init_guards = RunState.ACTIVE, True, state.guards
+        if path == "wandb.agent":
             self.unknown = f"line {node.lineno}: {path}() runs the training in its own way"
         return super().call_external(callee, node, arguments, state)
+
+    # -- wandb.agent(function=…), measured with wandb 0.31.0 -----------------------------------------------------------
+
+    def _run_agent(self, function: Value, node: ast.Call, state: State) -> Evaluated:
+        """Follow the function that the agent runs in a thread, for one run."""
+        escapes, self.escapes = self.escapes, []
+        loops, self.loops = self.loops, []
+        self.in_agent = True
+        try:
+            paths: list[Path] = [
+                (after, NORMAL) for after, _ in self.call_value(function, None, CallArguments(), state)
+            ]
+            paths += self.escapes
+        finally:
+            self.in_agent = False
+            self.escapes = escapes
+            self.loops = loops
+        results: Evaluated = []
+        for after, end in paths:
+            if after.run is RunState.ACTIVE:
+                failed = end.ending is Ending.RAISE
+                how = "an exception ends the run: it records 1" if failed else "the agent's thread ends: it records 0"
+                after.recorded, after.run, after.decided = Const(int(failed)), RunState.FINISHED, (how, end.node)
+            after.exit_called = None
+            results.append((after, NONE))
+        for after, end in self.agent_ends:
+            if end.ending is Ending.NORMAL:
+                results.append((after, NONE))
+            else:
+                self.escapes.append((after, end))
+        self.agent_ends = []
+        return results
+
+    def _leave_agent(self, state: State, end: Completion) -> None:
+        """Leave the main thread by a handler, while the run's thread goes on."""
+        if end.ending is not Ending.DEAD and state.run is RunState.ACTIVE:
+            # Python waits for the thread: the training comes to its end, and its run is finished as usual.
+            state.recorded, state.run = Const(0), RunState.FINISHED
+            state.decided = (
+                "the process waits for the agent's thread, which trains to its end: it records 0",
+                end.node,
+            )
+        self.agent_ends.append((state, end))
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
@@ -391,6 +493,12 @@ def _is_true(value: Value | None) -> bool:
     return isinstance(value, Const) and bool(value.value)
 
 
+def _reports_to_wandb(tree: ast.Module) -> bool:
+    """Say whether a Hugging Face script asks for W&B: ``report_to="wandb"``."""
+    words = [word for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords]
+    return any(word.arg == "report_to" and "wandb" in ast.unparse(word.value) for word in words)
+
+
 def _names_of_the_hook(tree: ast.Module) -> set[str]:
     """Return the names that keep the exception hook there was: ``previous = sys.excepthook``."""
     return {
@@ -408,4 +516,3 @@ _DEATHS = {
     "re-kill": "the process sends itself the signal again, unhandled",
     "SIGKILL": "the process sends itself SIGKILL",
 }
-_FRAMEWORKS = frozenset({"lightning", "pytorch_lightning", "transformers", "trl"})
