@@ -1,6 +1,7 @@
 """Scripts whose training loop is a framework's: what was measured of it is what is forecast.
 
-The frameworks are too heavy to install for a test run; the rows are those measured with lightning 2.6.6 and wandb 0.31.0.
+The frameworks are too heavy to install for a test run; the rows are those measured with lightning 2.6.6 and wandb
+0.31.0.
 """
 
 from __future__ import annotations

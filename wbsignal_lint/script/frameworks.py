@@ -1,8 +1,9 @@
 """What training frameworks do with signals, as data: what a blocking call such as ``trainer.fit()`` makes of them.
 
 Lightning: measured with lightning 2.6.6, wandb 0.31.0 and a WandbLogger, outside SLURM. Its SIGTERM handler raises an
-exception that is a SystemExit without a code; a handler of the script's own, registered before, runs as well and decides.
-Hugging Face's Trainer: read in transformers 5.23; it leaves signals alone unless ``enable_jit_checkpoint`` is set.
+exception that is a SystemExit without a code; a handler of the script's own, registered before, runs as well and
+decides. Hugging Face's Trainer: read in transformers 5.23; it leaves signals alone unless ``enable_jit_checkpoint`` is
+set.
 """
 
 from __future__ import annotations
