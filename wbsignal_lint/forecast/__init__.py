@@ -64,8 +64,8 @@ def _outcome(end: End) -> Outcome:
         marked=end.marked,
         recorded=_code(end.recorded),
         status=UNKNOWN if end.status is None else end.status,
-        why=end.why,
-        line=_line(end.node),
+        why=end.decision.why,
+        line=_line(end.decision.node),
         has_run=end.has_run,
     )
 

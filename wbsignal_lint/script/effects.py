@@ -29,7 +29,7 @@ from wbsignal_lint.script.facts import (
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, Heap
 from wbsignal_lint.script.interpreter import CallArguments, Interpreter
 from wbsignal_lint.script.relevance import relevant_functions
-from wbsignal_lint.script.state import Completion, Ending, RunState, State, Training
+from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -187,9 +187,19 @@ class Collector(Interpreter):
             return effect(self, node, arguments, state)
         if path == "sys.exit":
             early = isinstance(callee, External) and callee.early
-            return self.leave(node, arguments.get(0), state, "sys.exit", seen=state.hooked and not early)
+            # `sys.exit` itself is looked up before its argument is evaluated; an alias was bound long before.
+            around = early and state.hooked and isinstance(node.func, ast.Attribute)
+            seen = state.hooked and not early
+            return self.leave(node, arguments.get(0), state, "sys.exit", seen=seen, around_init=around)
         if path in _CALLS_ITS_ARGUMENT and arguments.positional:
-            return self.call_value(arguments.positional[0], node, CallArguments(starred=True), state)
+            hooked = state.hooked
+            results = self.call_value(arguments.positional[0], node, CallArguments(starred=True), state)
+            if path != "absl.app.run":
+                return results
+            for after, value in results:
+                # absl ends with sys.exit(main(argv)).
+                self.leave(node, value, after, "app.run", seen=False, around_init=after.hooked and not hooked)
+            return []
         if path in _THREADS or path in _WORKERS:
             self._start(arguments, Context.THREAD if path in _THREADS else Context.WORKER, state)
         return self._call_by_name(callee, path, node, arguments, state)
@@ -258,9 +268,18 @@ class Collector(Interpreter):
 
     # -- what the effects do --------------------------------------------------------------------------------------
 
-    def leave(self, node: ast.Call, code: Value | None, state: State, how: str, *, seen: bool) -> Evaluated:
+    def leave(
+        self,
+        node: ast.Call,
+        code: Value | None,
+        state: State,
+        how: str,
+        *,
+        seen: bool,
+        around_init: bool = False,
+    ) -> Evaluated:
         """End the process by ``SystemExit``."""
-        completion = Completion(Ending.EXIT, node, code or NONE, seen, how, "builtins.SystemExit")
+        completion = Completion(Ending.EXIT, node, code or NONE, seen, how, around_init, "builtins.SystemExit")
         if seen:
             state.exit_called = code or NONE
         self.note_exit(node, completion, state)
@@ -310,7 +329,7 @@ class Collector(Interpreter):
             state.recorded = Const(0) if code is None or code == NONE else code
             state.run = RunState.FINISHED
             given = f"records {state.recorded.value}" if isinstance(state.recorded, Const) else "records its exit code"
-            state.decided = (f"{last_identifier(node.func)}() {given}", node)
+            state.decided = Decision(Cause.FINISH, f"{last_identifier(node.func)}() {given}", node)
         return [(state, NONE)]
 
     def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
@@ -462,7 +481,7 @@ def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state:
         # Nothing is recorded anywhere, so nothing can be recorded wrongly.
         return [(state, Result("wandb.init", id(node)))]
     state.run, state.recorded, state.marked, state.hooked = RunState.ACTIVE, None, False, True
-    state.decided = ("", None)
+    state.decided = None
     state.init_guards = state.guards
     return [(state, Run())]
 

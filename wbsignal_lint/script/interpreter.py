@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from wbsignal_lint.script.evaluator import Evaluated, Evaluator, Frame, Scope, external, last_identifier, own_nodes
-from wbsignal_lint.script.state import NORMAL, Completion, Ending, Path, RunState, State, merge
+from wbsignal_lint.script.state import NORMAL, Cause, Completion, Decision, Ending, Path, RunState, State, merge
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -87,6 +87,9 @@ class Interpreter(Evaluator):
 
     def note_attribute(self, target: ast.Attribute, value: Value, state: State) -> None:
         """Take note of an attribute being set."""
+
+    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
+        """Take note of an exit or exception being stopped."""
 
     def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
         """Take note of a place where the process is told to end."""
@@ -192,11 +195,15 @@ class Interpreter(Evaluator):
             arguments = [_argument(argument) for argument in target.args]
             target = target.func
         paths: list[Path] = []
+        hooked = state.hooked
         for after, values in self.evaluate_all([target, *arguments], state):
-            paths += self._raised(node, values[0], tuple(values[1:]), after)
+            around_init = after.hooked and not hooked
+            paths += self._raised(node, values[0], tuple(values[1:]), after, around_init=around_init)
         return paths
 
-    def _raised(self, node: ast.Raise, raised: Value, arguments: tuple[Value, ...], state: State) -> list[Path]:
+    def _raised(
+        self, node: ast.Raise, raised: Value, arguments: tuple[Value, ...], state: State, *, around_init: bool
+    ) -> list[Path]:
         """Return the completions of a ``raise`` of a class with arguments, or of an object."""
         instances = [(state, raised)]
         if isinstance(raised, Class):
@@ -213,7 +220,7 @@ class Interpreter(Evaluator):
                 code = arguments[0] if arguments else NONE
                 if isinstance(value, Instance):
                     code = after.heap.get(value.ident, "code") or code
-                completion = Completion(Ending.EXIT, node, code, False, "raise SystemExit", name, lineage)
+                completion = Completion(Ending.EXIT, node, code, False, "raise SystemExit", around_init, name, lineage)
                 self.note_exit(node, completion, after)
             else:
                 completion = Completion(Ending.RAISE, node, value, how="raise", exception=name, lineage=lineage)
@@ -496,6 +503,7 @@ class Interpreter(Evaluator):
         for after, end in body:
             handler = self._catching(node.handlers, end, after)
             if handler is not None:
+                self.note_swallowed(handler, end, after)
                 caught.append((after, end, handler))
             elif end.ending is Ending.NORMAL:
                 pending += self.run_block(node.orelse, after)
@@ -525,6 +533,8 @@ class Interpreter(Evaluator):
                 out.append((after, end))
                 continue
             for final, completion in self.run_block(node.finalbody, after):
+                if completion.ending in (Ending.RETURN, Ending.BREAK, Ending.CONTINUE):
+                    self.note_swallowed(completion.node, end, final)
                 out.append((final, end if completion.ending is Ending.NORMAL else completion))
         return out
 
@@ -656,7 +666,7 @@ class Interpreter(Evaluator):
             by_exception = end.ending in (Ending.EXIT, Ending.RAISE)
             state.recorded = Const(1 if by_exception else 0)
             how = "by an exception: it records 1" if by_exception else "in the ordinary way: it records 0"
-            state.decided = (f"the with block of the run is left {how}", item.context_expr)
+            state.decided = Decision(Cause.WITH, f"the with block of the run is left {how}", item.context_expr)
         if (
             isinstance(value, Result)
             and value.path == "contextlib.suppress"
@@ -664,6 +674,7 @@ class Interpreter(Evaluator):
         ):
             if end.ending in (Ending.EXIT, Ending.RAISE):
                 if any(self.catches(argument, end, state) for argument in item.context_expr.args):
+                    self.note_swallowed(item.context_expr, end, state)
                     return state, NORMAL
         return state, end
 

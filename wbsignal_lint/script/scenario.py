@@ -8,6 +8,7 @@ read flags, ``sys.exit(main())``, atexit functions and replaced exception hooks.
 from __future__ import annotations
 
 import ast
+import functools
 import signal
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +19,7 @@ from wbsignal_lint.script.facts import Context, Script
 from wbsignal_lint.script.frameworks import Framework, framework_of, opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
-from wbsignal_lint.script.state import NORMAL, Completion, Ending, Path, RunState, State, merge
+from wbsignal_lint.script.state import NORMAL, Cause, Completion, Decision, Ending, Path, RunState, State, merge
 from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Items, Result, SignalNumber, Value
 
 __all__ = ["End", "Event", "Played", "play"]
@@ -43,9 +44,21 @@ class End:
     """The exit code that W&B records: a constant, unknown, or ``None`` if it records none."""
     status: int | None
     """What the process returns, minus the signal that ended it; ``None`` if it can't be known."""
-    why: str
-    node: ast.AST | None
+    decision: Decision
+    """What decided the code on record."""
+    completion: Completion
+    """How the script is left."""
     has_run: bool = True
+    swallowed: ast.AST | None = None
+    """What stopped the handler's exit or exception on the way, if something did."""
+    reader: ast.stmt | None = None
+    """The first ``if`` or ``while`` that read the handler's flag."""
+
+    @property
+    def code(self) -> int | None:
+        """The exit code on record as a number; ``None`` if there is none or it is not known."""
+        known = self.recorded.value if isinstance(self.recorded, Const) else None
+        return int(known) if isinstance(known, int) else None
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,7 @@ class Played:
     """Why nothing can be said; empty if something can."""
 
 
+@functools.lru_cache(maxsize=32)
 def play(script: Script, event: int | Event) -> Played:
     """Play a scenario.
 
@@ -105,6 +119,9 @@ class _Player(Collector):
         self.agent_ends: list[Path] = []
         """How the main thread is left while the agent's function goes on; the state says what became of the run."""
         self.handler_run: bool | None = False
+        self.handling = False
+        self.flags: set[str] = set()
+        self.handler_raises: set[int] = set()
         self.at_exit: list[tuple[Value, ast.Call]] = []
         self.reports_to_wandb = _reports_to_wandb(script.tree)
         self.hooks = _names_of_the_hook(script.tree)
@@ -115,7 +132,28 @@ class _Player(Collector):
         return True
 
     def note_write(self, name: str, state: State, *, outside: bool) -> None:
-        """Flags are followed by their values here."""
+        """Remember which flags the handler sets; they are followed by their values here."""
+        if self.handling:
+            self.flags.add(name)
+
+    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
+        """Remember what stopped the handler's exit or exception."""
+        from_handler = end.ending is Ending.EXIT or id(end.node) in self.handler_raises
+        if state.interrupted and from_handler and state.swallowed is None and not self.handling:
+            state.swallowed = node
+
+    def branch(self, test: ast.expr, state: State) -> list[tuple[State, bool | None]]:
+        """Remember the statement that first reads the handler's flag."""
+        results = super().branch(test, state)
+        if self.flags and not self.handling:
+            read = {
+                node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in ast.walk(test)
+            }
+            statement = self.frame.statement
+            for after, truth in results:
+                if after.interrupted and truth is not None and after.reader is None and read & self.flags:
+                    after.reader = statement
+        return results
 
     def note_attribute(self, target: ast.Attribute, value: Value, state: State) -> None:
         """Notice an exception hook that takes the place of W&B's."""
@@ -126,7 +164,7 @@ class _Player(Collector):
         chained = any(isinstance(node, ast.Name) and node.id in self.hooks for node in read)
         if isinstance(value, Const) or (isinstance(value, External) and value.path == "sys.excepthook"):
             return
-        state.hook_replaced = not chained
+        state.hook_replaced = None if chained else target
 
     def unrolls(self, node: ast.For | ast.AsyncFor, iterable: Value) -> bool:
         """Follow more passes one by one than rules need: what happens in the tenth may decide."""
@@ -195,7 +233,7 @@ class _Player(Collector):
         if leaving.seen:
             state.exit_called = code
         how = f"{framework.name}'s own handler"
-        exit_ = Completion(Ending.EXIT, node, code, leaving.seen, how, leaving.lineage[0], leaving.lineage)
+        exit_ = Completion(Ending.EXIT, node, code, leaving.seen, how, False, leaving.lineage[0], leaving.lineage)
         self.escapes.append((state, exit_))
         return []
 
@@ -220,7 +258,7 @@ class _Player(Collector):
         if bound == External("signal.default_int_handler") and self.in_agent:
             # The agent stops, and the exception it raises in its thread ends the run.
             state.recorded, state.run = Const(1), RunState.FINISHED
-            state.decided = ("the agent ends the run with an exception: it records 1", node)
+            state.decided = Decision(Cause.AGENT_THREAD, "the agent ends the run with an exception: it records 1", node)
             self.agent_ends.append((state, NORMAL))
             return []
         if bound == External("signal.default_int_handler"):
@@ -247,9 +285,12 @@ class _Player(Collector):
         loops, self.loops = self.loops, []
         escapes, self.escapes = self.escapes, []
         in_agent, self.in_agent = self.in_agent, False
+        self.handling = True
         try:
             going_on = [after for after, _ in self.call_value(bound, node, CallArguments(passed), state)]
             for after, end in self.escapes:
+                if end.ending is Ending.RAISE:
+                    self.handler_raises.add(id(end.node))
                 if by_loop and end.ending is Ending.RAISE and end.exception != "builtins.KeyboardInterrupt":
                     going_on.append(after)  # the event loop prints the exception of a callback and goes on
                 elif in_agent:
@@ -261,6 +302,7 @@ class _Player(Collector):
             self.loops = loops
             self.escapes = escapes
             self.in_agent = in_agent
+            self.handling = False
 
     def _never_awaits(self) -> bool:
         """Say whether the training goes on in a coroutine that never gives the event loop a chance."""
@@ -326,7 +368,7 @@ class _Player(Collector):
             self.at_exit.append((arguments.positional[0], node))
             return [(state, arguments.positional[0])]
         if path == "rich.traceback.install":
-            state.hook_replaced = state.hook_replaced or state.hooked
+            state.hook_replaced = state.hook_replaced or (node if state.hooked else None)
         if path == "faulthandler.register" and not _is_true(arguments.get(3, "chain")):
             number = self._number(arguments.get(0) or UNKNOWN)
             if number is not None:
@@ -366,7 +408,8 @@ class _Player(Collector):
             if after.run is RunState.ACTIVE:
                 failed = end.ending is Ending.RAISE
                 how = "an exception ends the run: it records 1" if failed else "the agent's thread ends: it records 0"
-                after.recorded, after.run, after.decided = Const(int(failed)), RunState.FINISHED, (how, end.node)
+                after.recorded, after.run = Const(int(failed)), RunState.FINISHED
+                after.decided = Decision(Cause.AGENT_THREAD, how, end.node)
             after.exit_called = None
             results.append((after, NONE))
         for after, end in self.agent_ends:
@@ -382,10 +425,8 @@ class _Player(Collector):
         if end.ending is not Ending.DEAD and state.run is RunState.ACTIVE:
             # Python waits for the thread: the training comes to its end, and its run is finished as usual.
             state.recorded, state.run = Const(0), RunState.FINISHED
-            state.decided = (
-                "the process waits for the agent's thread, which trains to its end: it records 0",
-                end.node,
-            )
+            why = "the process waits for the agent's thread, which trains to its end: it records 0"
+            state.decided = Decision(Cause.AGENT_THREAD, why, end.node)
         self.agent_ends.append((state, end))
 
     # -- the end ----------------------------------------------------------------------------------------------------
@@ -410,43 +451,46 @@ class _Player(Collector):
         return states
 
     def _end(self, state: State, completion: Completion) -> End:
+        recorded, decision = state.recorded, state.decided
+        if decision is None:
+            if state.run is RunState.NONE:
+                decision = _left(completion)
+            elif state.run is RunState.MAYBE:
+                node = completion.node
+                recorded, decision = UNKNOWN, Decision(Cause.END, "whether a run is active is not known", node)
+            elif completion.ending is Ending.DEAD:
+                decision = _left(completion)
+            else:
+                recorded, decision = _recorded(state, completion)
         has_run = state.run is not RunState.NONE
         status = _status(completion)
-        why, node = _reason(completion)
-        if state.run in (RunState.FINISHED, RunState.NONE) or state.recorded is not None:
-            decided, where = state.decided
-            return End(state.marked, state.recorded, status, decided or why, where or node, has_run)
-        if state.run is RunState.MAYBE:
-            return End(state.marked, UNKNOWN, status, "whether a run is active is not known", node)
-        if completion.ending is Ending.DEAD:
-            return End(state.marked, None, status, why, node)
-        recorded, reason = _recorded(state, completion)
-        return End(state.marked, recorded, status, reason or why, node)
+        return End(state.marked, recorded, status, decision, completion, has_run, state.swallowed, state.reader)
 
 
-def _recorded(state: State, completion: Completion) -> tuple[Value | None, str]:
-    """Return the exit code that W&B's hooks have seen at Python's end, and why, if it is not that of the exit."""
+def _recorded(state: State, completion: Completion) -> tuple[Value | None, Decision]:
+    """Return the exit code that W&B's hooks have seen when Python ends, and what decided it."""
+    node = completion.node
     if completion.ending is Ending.RAISE:
-        if state.hook_replaced:
-            return Const(0), "sys.excepthook was replaced after wandb.init(): W&B does not see the exception"
-        if completion.exception == "builtins.KeyboardInterrupt":
-            return Const(255), ""
-        return Const(1), ""
+        if state.hook_replaced is not None:
+            why = "sys.excepthook was replaced after wandb.init(): W&B does not see the exception"
+            return Const(0), Decision(Cause.HOOK_REPLACED, why, state.hook_replaced)
+        interrupted = completion.exception == "builtins.KeyboardInterrupt"
+        return Const(255 if interrupted else 1), _left(completion)
     called = state.exit_called
     if called is None:
         if completion.ending is Ending.EXIT:
-            return Const(0), f"{_leaves(completion)} past W&B's sys.exit: it records 0"
-        return Const(0), ""
+            why = f"it leaves by {_spelled(completion)} past W&B's sys.exit: it records 0"
+            return Const(0), Decision(Cause.PAST_EXIT, why, node)
+        return Const(0), _left(completion)
     if not isinstance(called, Const):
-        return UNKNOWN, "the exit status is not known"
+        return UNKNOWN, Decision(Cause.EXIT, "the exit status is not known", node)
     if isinstance(called.value, bool):
-        return None, "W&B's client fails on an exit status that is a bool: no exit code is recorded"
-    if called.value is None:
-        return Const(0), ""
-    if isinstance(called.value, int):
-        swallowed = completion.ending is not Ending.EXIT
-        return Const(int(called.value)), "sys.exit was called, though its SystemExit was caught" if swallowed else ""
-    return Const(1), ""
+        why = "W&B's client fails on an exit status that is a bool: no exit code is recorded"
+        return None, Decision(Cause.BOOL_STATUS, why, node)
+    code = 0 if called.value is None else int(called.value) if isinstance(called.value, int) else 1
+    if completion.ending is not Ending.EXIT:
+        return Const(code), Decision(Cause.EXIT, "sys.exit was called, though its SystemExit was caught", node)
+    return Const(code), _left(completion)
 
 
 def _status(completion: Completion) -> int | None:
@@ -463,20 +507,21 @@ def _status(completion: Completion) -> int | None:
     return 0
 
 
-def _reason(completion: Completion) -> tuple[str, ast.AST | None]:
+def _left(completion: Completion) -> Decision:
+    """Say how the script is left, where that decides the code on record."""
     node = completion.node
     if completion.ending is Ending.RAISE:
-        if completion.exception == "builtins.KeyboardInterrupt":
-            return "the KeyboardInterrupt is not caught", node
-        return "the exception is not caught", node
+        interrupted = completion.exception == "builtins.KeyboardInterrupt"
+        what = "the KeyboardInterrupt" if interrupted else "the exception"
+        return Decision(Cause.EXCEPTION, f"{what} is not caught", node)
     if completion.ending is Ending.EXIT:
-        return f"it leaves by {_leaves(completion)}", node
+        return Decision(Cause.EXIT, f"it leaves by {_spelled(completion)}", node)
     if completion.ending is Ending.DEAD:
-        return _DEATHS.get(completion.how, completion.how), node
-    return "the script comes to its end", None
+        return Decision(Cause.DEATH, _DEATHS.get(completion.how, completion.how), node)
+    return Decision(Cause.END, "the script comes to its end", None)
 
 
-def _leaves(completion: Completion) -> str:
+def _spelled(completion: Completion) -> str:
     status = completion.status
     return completion.how if status is None else f"{completion.how}({status})"
 

@@ -9,7 +9,7 @@ from enum import Enum
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.values import UNKNOWN, Const, Unknown, Value
 
-__all__ = ["Completion", "Ending", "Path", "RunState", "State", "Training", "merge"]
+__all__ = ["Cause", "Completion", "Decision", "Ending", "Path", "RunState", "State", "Training", "merge"]
 
 
 class RunState(Enum):
@@ -47,6 +47,8 @@ class Completion:
     """For ``EXIT``: through the ``sys.exit`` that W&B has replaced, hence with its code on record."""
     how: str = ""
     """The call as the field names it: ``sys.exit``, ``raise SystemExit``, ``exit``, ``os._exit`` …"""
+    around_init: bool = False
+    """For ``EXIT``: the run was opened while the exit's own argument was evaluated, as in ``sys.exit(main())``."""
     exception: str = ""
     """For ``RAISE`` and ``EXIT``: the canonical name of the exception class, if known."""
     lineage: tuple[str, ...] = ()
@@ -81,6 +83,30 @@ class Training:
     """The statement being executed in each frame, outermost first."""
 
 
+class Cause(Enum):
+    """What can decide the exit code that W&B records."""
+
+    END = "the script comes to its end"
+    EXIT = "an exit that W&B sees"
+    PAST_EXIT = "an exit past W&B's sys.exit"
+    EXCEPTION = "an exception"
+    HOOK_REPLACED = "a replaced exception hook"
+    FINISH = "a call of finish()"
+    WITH = "the with block of the run"
+    AGENT_THREAD = "the thread of wandb.agent()"
+    BOOL_STATUS = "an exit status that is a bool"
+    DEATH = "the sudden end of the process"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What decided the exit code on record, in words, and where."""
+
+    cause: Cause
+    why: str
+    node: ast.AST | None
+
+
 @dataclass
 class State:
     """Everything that an abstract execution carries along one path."""
@@ -103,10 +129,14 @@ class State:
     """The event that a scenario asks about has happened on this path."""
     exit_called: Value | None = None
     """The status last given to the ``sys.exit`` that W&B has replaced; kept even if the SystemExit was caught."""
-    hook_replaced: bool = False
-    """``sys.excepthook`` was replaced after W&B had put its own there, without calling it."""
-    decided: tuple[str, ast.AST | None] = ("", None)
-    """What decided the exit code on record, in words, and where."""
+    hook_replaced: ast.AST | None = None
+    """Where ``sys.excepthook`` was replaced after W&B had put its own there, without calling it."""
+    decided: Decision | None = None
+    """What decided the exit code on record, once there is one."""
+    swallowed: ast.AST | None = None
+    """The ``except``, ``finally`` or ``suppress`` that stopped a handler's exit or exception, if one did."""
+    reader: ast.stmt | None = None
+    """The first ``if`` or ``while`` that read a flag which the handler had set."""
     effects: frozenset[str] = frozenset()
     """Names of variables and attributes outside the running function that were set: flags that others may read."""
 
@@ -127,6 +157,7 @@ class State:
             self.interrupted,
             self.exit_called,
             self.hook_replaced,
+            self.swallowed,
             frozenset(self.heap.names(DISPOSITIONS)),
         )
 
@@ -159,6 +190,8 @@ def _join_states(left: State, right: State) -> State:
         interrupted=left.interrupted and right.interrupted,
         exit_called=left.exit_called if left.exit_called == right.exit_called else UNKNOWN,
         hook_replaced=left.hook_replaced or right.hook_replaced,
+        swallowed=left.swallowed or right.swallowed,
+        reader=left.reader or right.reader,
         decided=left.decided,
         effects=left.effects | right.effects,
     )
