@@ -20,9 +20,11 @@ from wbsignal_lint.script.facts import (
     Exit,
     Finish,
     Handler,
+    HandlerCall,
     Init,
     Mark,
     Registration,
+    Replacement,
     Script,
     SignalUse,
 )
@@ -58,6 +60,7 @@ __all__ = ["Collector", "function_of", "is_known_call"]
 
 _DEFAULTS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
 _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
+_UNCATCHABLE = frozenset({int(signal.SIGKILL), int(signal.SIGSTOP)})
 
 # Runners that call the function they are given, in place.
 _CALLS_ITS_ARGUMENT = frozenset(
@@ -121,6 +124,7 @@ class Collector(Interpreter):
         """Numbers of the signals whose handler an event loop calls, without arguments of its own."""
         self._registrations: dict[int, Registration] = {}
         self._handlers: dict[tuple[int, int], Handler] = {}
+        self._handler_calls: dict[int, HandlerCall] = {}
         self._written: list[tuple[set[str], ast.expr]] = []
         self._seen: set[tuple[object, ...]] = set()
         self._sites = itertools.count(1)
@@ -178,6 +182,35 @@ class Collector(Interpreter):
         return instance
 
     # -- calls ----------------------------------------------------------------------------------------------------
+
+    def call(self, node: ast.Call, state: State) -> Evaluated:
+        """Evaluate a call; take note of one that stands where a handler is to be given."""
+        self._expect_handler_call(node, state)
+        results = super().call(node, state)
+        found = self._handler_calls.get(id(node))
+        if found is not None and results:
+            found.leaves = False
+            found.returns_handler |= any(not _is_no_handler(value) for _, value in results)
+        return results
+
+    def _expect_handler_call(self, node: ast.Call, state: State) -> None:
+        """Look whether a registration is given the call of a function of this file instead of the function."""
+        method = last_identifier(node.func)
+        if method not in ("signal", "add_signal_handler") or len(node.args) < 2 or self.in_handler:
+            return
+        inner = node.args[1]
+        if not isinstance(inner, ast.Call) or id(inner) in self._handler_calls:
+            return
+        called = self.evaluate(node.func, state.fork())[0][1] if method == "signal" else UNKNOWN
+        if method == "signal" and called != External("signal.signal"):
+            return
+        # An argument that is a call is no name to look up: functools.partial(handle, model), make()().
+        if not isinstance(inner.func, (ast.Name, ast.Attribute)):
+            return
+        function = function_of(self.evaluate(inner.func, state.fork())[0][1])
+        if function is not None and self.worth_following(function) and not isinstance(function.node, ast.Lambda):
+            self._handler_calls[id(inner)] = found = HandlerCall(node, inner, function)
+            self.script.handler_calls.append(found)
 
     def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         """Say what a call of something that is not defined in this file does."""
@@ -300,9 +333,8 @@ class Collector(Interpreter):
                 (state, Completion(Ending.RAISE, node, how="call", exception="builtins.AttributeError"))
             )
             return []
-        if not self.in_handler:
-            in_loop = bool(self.loops)
-            self.script.marks.append(Mark(node, replace(state), self.context, self.trail, in_loop))
+        made = Mark(node, replace(state, heap=state.heap.fork()), self.context, self.trail, bool(self.loops))
+        (self.handler.marks_made if self.handler is not None else self.script.marks).append(made)
         state.marked = True
         return [(state, NONE)]
 
@@ -314,14 +346,12 @@ class Collector(Interpreter):
         argument = next((word.value for word in node.keywords if word.arg == "exit_code"), None)
         if argument is None and node.args:
             argument = node.args[0]
-        if self.handler is not None:
-            name, number = self._signal_in_reach(state)
-            key = (id(node), self.handler, number, state.run, code)
-            if key not in self._seen:
-                self._seen.add(key)
-                self.handler.finishes.append(
-                    Finish(node, code, argument, replace(state), self.frame.function, name, number, self.trail)
-                )
+        name, number = self._signal_in_reach(state)
+        key = (id(node), self.handler, number, state.run, code)
+        if key not in self._seen:
+            self._seen.add(key)
+            found = Finish(node, code, argument, replace(state), self.frame.function, name, number, self.trail)
+            (self.handler.finishes if self.handler is not None else self.script.finishes).append(found)
         if isinstance(code, Const) and isinstance(code.value, (str, float)):
             self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
             return []
@@ -355,6 +385,7 @@ class Collector(Interpreter):
         if isinstance(bound, Instance):
             bound = self.attribute(bound, "__call__", state)
         disposition = self._disposition(bound)
+        self._note_replacement(node, number, bound, disposition, api, state)
         state.heap.set(DISPOSITIONS, str(number), bound)
         if self.in_handler:
             return
@@ -363,6 +394,7 @@ class Collector(Interpreter):
             found = Registration(node, api, disposition, None, self.context, self.trail)
             statement = self.frame.statement
             found.result_used = not (isinstance(statement, ast.Expr) and statement.value is node)
+            found.guards = state.guards
             self._registrations[id(node)] = found
             self.script.registrations.append(found)
         if disposition is Disposition.HANDLER:
@@ -379,6 +411,40 @@ class Collector(Interpreter):
             state.registered |= {number}
         else:
             state.registered -= {number}
+
+    def refuses(self, node: ast.Call, target: Value, state: State, exception: str) -> bool:
+        """Raise what registering SIGKILL or SIGSTOP raises; rules look at what follows all the same."""
+        if self._number(target) not in _UNCATCHABLE:
+            return False
+        self.escapes.append((state.fork(), Completion(Ending.RAISE, node, how="call", exception=exception)))
+        return not self.speculates
+
+    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
+        """Take note of an ``except`` that allows for a signal that can't be caught."""
+        registration = self._registrations.get(id(end.node))
+        if registration is not None:
+            registration.refusal_caught = True
+
+    def _note_replacement(
+        self, node: ast.Call, number: int, bound: Value | None, disposition: Disposition, by: str, state: State
+    ) -> None:
+        """Take note of a signal that is taken away from a handler which was registered before on the same path."""
+        previous = state.heap.get(DISPOSITIONS, str(number))
+        owner = function_of(previous) if previous is not None else None
+        if owner is None or previous is None or number not in state.registered or self.in_handler:
+            return
+        if disposition not in (Disposition.HANDLER, Disposition.UNKNOWN):
+            return
+        now = function_of(bound) if bound is not None else None
+        handler = self._handler_for(previous)
+        earlier = next((found for found in handler.registrations if number in found.numbers), None)
+        if earlier is None or earlier.node is node or (now is not None and now.node is owner.node):
+            return
+        if any(guard not in earlier.guards for guard in state.guards):
+            return
+        if not any(found.node is node and found.number == number for found in self.script.replacements):
+            later = self._handler_for(bound) if now is not None and bound is not None else None
+            self.script.replacements.append(Replacement(node, number, earlier, handler, later, by))
 
     @staticmethod
     def _number(target: Value) -> int | None:
@@ -429,6 +495,9 @@ class Collector(Interpreter):
 
     def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
         """Return what ``signal.getsignal()`` and ``signal.signal()`` say was bound before: something to restore."""
+        number = self._number(target) if target is not None else None
+        if path == "signal.getsignal" and number is not None:
+            self.script.queried.add(number)
         return Result(path, id(node))
 
     def is_set(self, event: Value, state: State) -> Value:
@@ -463,6 +532,13 @@ def function_of(bound: Value) -> Function | None:
     if isinstance(bound, Partial):
         return function_of(bound.callee)
     return None
+
+
+def _is_no_handler(value: Value) -> bool:
+    """Say whether a value surely is no handler; Python takes 0 and 1 for ``SIG_DFL`` and ``SIG_IGN``."""
+    return isinstance(value, (Items, Run)) or (
+        isinstance(value, Const) and (value.value is None or isinstance(value.value, str))
+    )
 
 
 def is_known_call(bound: Value) -> bool:
@@ -572,6 +648,8 @@ def _signal(collector: Collector, node: ast.Call, arguments: CallArguments, stat
     previous = collector.previous(target, node, "signal.signal", state)
     if target is not None and bound is not None and node.args:
         collector.register(node, "signal.signal", target, bound, state, node.args[0])
+        if collector.refuses(node, target, state, "builtins.OSError"):
+            return []
     return [(state, previous)]
 
 
@@ -586,6 +664,16 @@ def _add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArg
     collector.by_loop.add(str(number))
     bound = Partial(callback, passed, ()) if function_of(callback) is not None else callback
     collector.register(node, "add_signal_handler", target, bound, state, node.args[0])
+    return [] if collector.refuses(node, target, state, "builtins.RuntimeError") else [(state, NONE)]
+
+
+def _faulthandler(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    target, chain = arguments.get(0, "signum"), arguments.get(3, "chain")
+    number = collector._number(target) if target is not None else None
+    if number is not None and chain in (None, Const(False), Const(0)) and not arguments.starred:
+        by = "faulthandler.register"
+        collector._note_replacement(node, number, None, Disposition.UNKNOWN, by, state)
+        state.heap.set(DISPOSITIONS, str(number), Result(by, id(node)))
     return [(state, NONE)]
 
 
@@ -704,6 +792,7 @@ _EFFECTS: dict[str, Effect] = {
     "signal.raise_signal": _raise_signal,
     "signal.signal": _signal,
     "signal.getsignal": _getsignal,
+    "faulthandler.register": _faulthandler,
     "signal.Signals": _signals,
     "os.getpid": _getpid,
     "functools.partial": _partial,

@@ -108,6 +108,10 @@ class Registration:
     """The training that came before this registration on the same path, with no handler in place yet."""
     result_used: bool = False
     """The previous handler, which the call returns, is kept: somebody means to restore it."""
+    guards: tuple[ast.AST, ...] = ()
+    """Conditions of unknown outcome that had to hold to come here."""
+    refusal_caught: bool = False
+    """An ``except`` around it stops the error that Python raises for a signal that can't be caught."""
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -140,6 +144,8 @@ class Handler:
     outcomes: list[Outcome] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     finishes: list[Finish] = field(default_factory=list)
+    marks_made: list[Mark] = field(default_factory=list)
+    """The calls of ``mark_preempting()`` that it reaches, each once for every kind of state."""
     reached: set[int] = field(default_factory=set)
     """``id()`` of the function nodes that run as part of this handler."""
     parameter: str | None = None
@@ -204,8 +210,37 @@ def _row_of(signum: int | None) -> str:
 
 
 @dataclass(eq=False)
+class HandlerCall:
+    """A function that is called where a handler is to be given: ``signal.signal(SIGTERM, handle())``."""
+
+    registration: ast.Call
+    node: ast.Call
+    """The call of the function."""
+    function: Function
+    leaves: bool = True
+    """The call never returns: the process ends, or a TypeError is raised, before anything is registered."""
+    returns_handler: bool = False
+    """What it returns may well be a handler."""
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A later call on the same path that takes a signal away from a handler."""
+
+    node: ast.Call
+    number: int
+    earlier: Registration
+    handler: Handler
+    """The handler that lost the signal."""
+    later: Handler | None
+    """The handler that has it now; ``None`` if it is not the script's own."""
+    by: str
+    """The canonical name of what was called."""
+
+
+@dataclass(eq=False)
 class Mark:
-    """A call of ``mark_preempting()`` outside handlers."""
+    """A call of ``mark_preempting()``."""
 
     node: ast.Call
     state: State
@@ -236,9 +271,18 @@ class Script:
     parents: dict[int, ast.AST]
     registrations: list[Registration] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
+    handler_calls: list[HandlerCall] = field(default_factory=list)
+    replacements: list[Replacement] = field(default_factory=list)
+    queried: set[int] = field(default_factory=set)
+    """Numbers of the signals whose handler is asked for by ``signal.getsignal()``: to be called, or put back."""
     marks: list[Mark] = field(default_factory=list)
+    """Those outside handlers."""
     exits: list[Exit] = field(default_factory=list)
+    finishes: list[Finish] = field(default_factory=list)
+    """Calls that end a run outside handlers."""
     inits: list[Init] = field(default_factory=list)
+    uncalled_marks: list[ast.Attribute | ast.Name] = field(default_factory=list)
+    """Where ``run.mark_preempting`` is named as a statement, without a call."""
     handler_functions: frozenset[int] = frozenset()
     """``id()`` of every function node that runs as part of some handler."""
     shared_functions: frozenset[int] = frozenset()
@@ -290,7 +334,25 @@ class Script:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             start = self.offset(node, end=False)
             return Span(start, self.text.index(node.name, start + 3) + len(node.name))
+        if isinstance(node, ast.ExceptHandler):
+            start = self.offset(node, end=False)
+            return Span(start, start + len("except") if node.type is None else self.offset(node.type, end=True))
         return self.span(node)
+
+    def run_of_with(self, node: ast.AST | None) -> str | None:
+        """Return the name that ``with wandb.init(…) as name`` binds, for the context expression ``wandb.init(…)``."""
+        parent = self.parents.get(id(node)) if node is not None else None
+        if isinstance(parent, ast.withitem) and isinstance(parent.optional_vars, ast.Name):
+            return parent.optional_vars.id
+        return None
+
+    def is_bound(self, name: str) -> bool:
+        """Say whether a name is used for anything anywhere in the script."""
+        return any(
+            getattr(node, attribute, None) == name
+            for node in ast.walk(self.tree)
+            for attribute in ("id", "name", "arg", "asname")
+        )
 
     def is_read_outside(self, name: str, functions: set[int]) -> bool:
         """Say whether a name, of variable or attribute, is read outside some functions (``id()`` of their nodes)."""
