@@ -106,7 +106,8 @@ class ExitBypassesWandb(ScriptRule):
         if not found.completion.status:
             return False
         if found.completion.ending is Ending.EXIT:
-            return not found.completion.seen and not script.runs_are_managed
+            past = not found.completion.seen and not found.completion.around_init
+            return past and not script.runs_are_managed
         return True
 
     def _diagnostic(self, script: Script, found: Exit, handler: Handler | None) -> Diagnostic:

@@ -397,8 +397,9 @@ class Evaluator:
             else:
                 results += self.evaluate(node.body if truth else node.orelse, after)
         if len(results) == 2 and results[0][0].key() == results[1][0].key():
-            value = results[0][1] if results[0][1] == results[1][1] else UNKNOWN
-            return [(results[0][0], value)]
+            one, other = results[0][1], results[1][1]
+            if one == other or not (isinstance(one, Const) and isinstance(other, Const)):
+                return [(results[0][0], one if one == other else UNKNOWN)]
         return results
 
     def _combine(self, node: ast.expr, values: list[Value], state: State) -> Value:

@@ -11,9 +11,35 @@ __all__ = ["bytes_pass", "tree_passes"]
 
 # `Wandb` alone is how Lightning's WandbLogger brings W&B in.
 _WANDB = (b"wandb", b"Wandb", b"WANDB")
-_TOPICS = (b"signal", b"mark_preempting", b"SystemExit", b"exit", b"quit", b"abort", b"kill")
+_TOPICS = (
+    b"signal",
+    b"mark_preempting",
+    b"SystemExit",
+    b"exit",
+    b"quit",
+    b"abort",
+    b"kill",
+    b"absl",
+    b"excepthook",
+    b"traceback",
+    b"finish",
+)
 _TOPIC_NAMES = frozenset(
-    {"signal", "mark_preempting", "add_signal_handler", "exit", "quit", "_exit", "abort", "SystemExit"}
+    {
+        "signal",
+        "mark_preempting",
+        "add_signal_handler",
+        "exit",
+        "quit",
+        "_exit",
+        "abort",
+        "SystemExit",
+        "absl",
+        "excepthook",
+        "rich.traceback",
+        "finish",
+        "atexit",
+    }
 )
 
 _RUN_NAMES = frozenset(

@@ -11,7 +11,7 @@ from wbsignal_lint.script.evaluator import Scope, own_nodes
 from wbsignal_lint.script.facts import Registration, Script
 from wbsignal_lint.script.state import Training
 
-__all__ = ["move_before_training"]
+__all__ = ["move_before_init", "move_before_training"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -61,6 +61,27 @@ def move_before_training(script: Script, registration: Registration, training: T
         "the training loop" if isinstance(training.node, (ast.For, ast.AsyncFor, ast.While)) else "the training starts"
     )
     return Fix(f"Register the handler before {what}", edits, Applicability.SAFE if safe else Applicability.UNSAFE)
+
+
+def move_before_init(script: Script, statement: ast.stmt) -> Fix | None:
+    """Build the safe fix that moves a statement in front of the ``wandb.init()`` that stands above it in its block.
+
+    ``None`` if there is none, or if the statement needs what is defined only after it.
+    """
+    here = _place(script, statement)
+    if here is None:
+        return None
+    above = here.block[: next(number for number, child in enumerate(here.block) if child is statement)]
+    opened = {id(script.statement(init.node)) for init in script.inits}
+    init = next((child for child in reversed(above) if id(child) in opened), None)
+    if init is None:
+        return None
+    start = script.offset(init, end=False)
+    for name in _names_needed_now(statement):
+        if any(script.offset(binding, end=False) >= start for binding in _bindings(script, name, init)):
+            return None
+    removal = script.editor.move_before([script.span(statement)], script.span(init))
+    return None if removal is None else Fix("Do it before wandb.init()", removal.edits)
 
 
 def _common_frame(script: Script, registration: Registration, training: Training) -> tuple[ast.stmt, ast.stmt] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,7 +23,7 @@ from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import NORMAL, Cause, Completion, Decision, Ending, Path, RunState, State, merge
 from wbsignal_lint.script.values import NONE, UNKNOWN, Const, External, Function, Items, Result, SignalNumber, Value
 
-__all__ = ["End", "Event", "Played", "play"]
+__all__ = ["End", "Event", "Played", "ends_of_failures", "ends_of_preemptions", "play"]
 
 _STEPS = 12_000
 _UNROLLED_STATEMENTS = 1_500
@@ -100,6 +101,18 @@ def play(script: Script, event: int | Event) -> Played:
     if not ends:
         return Played((), player.handler_run, "the script was not seen to come to an end")
     return Played(tuple(ends), player.handler_run)
+
+
+def ends_of_failures(script: Script) -> Iterator[tuple[str, End]]:
+    """Yield the ends that an exception in the training leads to, each with the name of its row."""
+    yield from (("fails", end) for end in play(script, Event.ERROR).ends)
+
+
+def ends_of_preemptions(script: Script) -> Iterator[tuple[str, End]]:
+    """Yield the ends that each handled preemption signal leads to, each with the name of its row."""
+    numbers = {number for handler in script.preemption_handlers for number in handler.numbers}
+    for number in sorted(numbers & script.settings.preemption_numbers()):
+        yield from ((signal.Signals(number).name, end) for end in play(script, number).ends)
 
 
 class _Player(Collector):
