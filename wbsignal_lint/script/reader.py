@@ -12,6 +12,7 @@ from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, Script
 from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
+from wbsignal_lint.script.uncalled import uncalled_marks
 from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value
 
 __all__ = ["parse", "read_script"]
@@ -49,6 +50,7 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
         tree = parse(text)
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     script = Script(text, tree, settings or ScriptSettings(), LineIndex(text), parents)
+    script.uncalled_marks = uncalled_marks(tree)
     collector = Collector(script)
     heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=module_heap()))
     heap = _follow_threads(collector, heap)
