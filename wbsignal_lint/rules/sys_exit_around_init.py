@@ -19,14 +19,14 @@ class SysExitAroundInit(ScriptRule):
 
     ## What it finds
 
-    `sys.exit(f())`, `raise SystemExit(f())`, `sys.exit(asyncio.run(f()))` or absl's `app.run(f)`, where `f` opens the run, leaves
-    it open and can return a status other than 0.
+    `sys.exit(f())`, `raise SystemExit(f())`, `sys.exit(asyncio.run(f()))` or absl's `app.run(f)`, where `f` opens the
+    run, leaves it open and can return a status other than 0.
 
     ## Why it matters
 
     Python looks `sys.exit` up before it evaluates the argument, so it calls the function that was there before
-    `wandb.init()` put its own in its place. The process returns the status, but W&B records exit code 0: the run is FINISHED.
-    Measured with 16 client versions from 0.10.33 to 0.31.0.
+    `wandb.init()` put its own in its place. The process returns the status, but W&B records exit code 0: the run is
+    FINISHED. Measured with 16 client versions from 0.10.33 to 0.31.0.
 
     ## Example
 
@@ -59,11 +59,13 @@ class SysExitAroundInit(ScriptRule):
 
     ## Fix
 
-    Evaluates the status first: `status = main()`, then `sys.exit(status)`. Unsafe for `raise SystemExit`. None for absl's `app.run`.
+    Evaluates the status first: `status = main()`, then `sys.exit(status)`. Unsafe for `raise SystemExit`. None for
+    absl's `app.run`.
 
     ## Leaves alone
 
-    Functions that return `None` or 0, or something that is not known; runs that are finished or left by `with` before the exit.
+    Functions that return `None` or 0, or something that is not known; runs that are finished or left by `with` before
+    the exit.
 
     ## Source
 
