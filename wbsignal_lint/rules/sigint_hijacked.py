@@ -7,11 +7,13 @@ import signal
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome, exit_code_for
-from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Context, Disposition, Handler, Registration, Script, SignalUse
 
 _SIGINT = int(signal.SIGINT)
+_MESSAGE = "Leave SIGINT to the user"
 
 
 class SigintHijacked(ScriptRule):
@@ -115,7 +117,7 @@ class SigintHijacked(ScriptRule):
             script.span(registration.node),
             'SIGINT is ignored in the training process: neither Ctrl-C nor "Stop run" in the W&B app stops the run',
             outcome="SIGINT and Stop run: nothing, the run goes on until it ends by itself or is killed",
-            fix=self._drop(script, registration, use),
+            fix=repair.drop_signal(script, registration, use, _MESSAGE),
             scope=script.span(script.statement(registration.node)),
         )
 
@@ -123,7 +125,7 @@ class SigintHijacked(ScriptRule):
         handled = {number for found in script.registrations for number in found.numbers}
         if handler.numbers == {_SIGINT} and int(signal.SIGTERM) not in handled:
             return self._sigterm_instead(script, use)
-        return self._drop(script, registration, use)
+        return repair.drop_signal(script, registration, use, _MESSAGE)
 
     @staticmethod
     def _sigterm_instead(script: Script, use: SignalUse) -> Fix | None:
@@ -138,33 +140,6 @@ class SigintHijacked(ScriptRule):
         if isinstance(use.node, ast.Name) and use.node.id == "SIGINT":
             return _import_sigterm(script, use.node, message)
         return None
-
-    def _drop(self, script: Script, registration: Registration, use: SignalUse) -> Fix | None:
-        statement = script.statement(registration.node)
-        message = "Leave SIGINT to the user"
-        if use.element:
-            if registration.numbers != {_SIGINT}:
-                display = script.span(script.statement(use.node))
-                removal = script.editor.remove_element(display, script.span(use.node))
-                if removal is None:
-                    return None
-                return Fix(message, removal.edits, _applicability(removal.loses_comment))
-            loop = script.parents.get(id(statement))
-            if not isinstance(loop, ast.For) or len(loop.body) > 1:
-                return None
-            statement = loop
-        elif (
-            registration.numbers != {_SIGINT}
-            or not isinstance(statement, ast.Expr)
-            or statement.value is not registration.node
-        ):
-            return None
-        removal = script.editor.remove_statement(script.span(statement))
-        return Fix(message, removal.edits, _applicability(removal.loses_comment))
-
-
-def _applicability(loses_comment: bool) -> Applicability:
-    return Applicability.UNSAFE if loses_comment else Applicability.SAFE
 
 
 def _does_nothing(handler: Handler) -> bool:

@@ -6,10 +6,11 @@ import ast
 import signal
 from dataclasses import dataclass
 
-from wbsignal_lint.diagnostics import Applicability, Edit, Span
-from wbsignal_lint.script.facts import Exit, Finish, Handler, Init, Script
+from wbsignal_lint.diagnostics import Applicability, Edit, Fix, Span
+from wbsignal_lint.edits.python import Removal
+from wbsignal_lint.script.facts import Exit, Finish, Handler, Init, Registration, Script, SignalUse
 
-__all__ = ["Reference", "applicability_of", "exit_code", "module_name", "standard_handler", "whole_call"]
+__all__ = ["Reference", "applicability_of", "drop_signal", "exit_code", "module_name", "standard_handler", "whole_call"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,35 @@ def applicability_of(script: Script, place: Exit | Finish) -> Applicability:
     """Return ``unsafe`` for a change to a function that ordinary code calls too, else ``safe``."""
     shared = place.function is not None and id(place.function) in script.shared_functions
     return Applicability.UNSAFE if shared else Applicability.SAFE
+
+
+def drop_signal(script: Script, registration: Registration, use: SignalUse, message: str) -> Fix | None:
+    """Build the fix that leaves one signal out of a registration: the statement, or the element of the tuple.
+
+    A loop that would be left without elements goes too. ``None`` if the signal can't be taken out by itself.
+    """
+    statement = script.statement(registration.node)
+    if use.element:
+        if registration.numbers != {use.number}:
+            display = script.span(script.statement(use.node))
+            removal = script.editor.remove_element(display, script.span(use.node))
+            return None if removal is None else _removing(message, removal)
+        loop = script.parents.get(id(statement))
+        if not isinstance(loop, ast.For) or len(loop.body) > 1:
+            return None
+        statement = loop
+    elif (
+        registration.numbers != {use.number}
+        or not isinstance(statement, ast.Expr)
+        or statement.value is not registration.node
+    ):
+        return None
+    return _removing(message, script.editor.remove_statement(script.span(statement)))
+
+
+def _removing(message: str, removal: Removal) -> Fix:
+    applicability = Applicability.UNSAFE if removal.loses_comment else Applicability.SAFE
+    return Fix(message, removal.edits, applicability)
 
 
 def whole_call(script: Script, node: ast.Call) -> Span:
