@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import itertools
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from wbsignal_lint.script.evaluator import Evaluated, external, last_identifier
+from wbsignal_lint.script.evaluator import Evaluated, external, last_identifier, own_nodes
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
@@ -22,6 +22,7 @@ from wbsignal_lint.script.facts import (
     Handler,
     HandlerCall,
     Init,
+    LateMark,
     Mark,
     Registration,
     Replacement,
@@ -31,7 +32,7 @@ from wbsignal_lint.script.facts import (
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, Heap
 from wbsignal_lint.script.interpreter import CallArguments, Interpreter
 from wbsignal_lint.script.relevance import relevant_functions
-from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, RunState, State, Training
+from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -122,6 +123,8 @@ class Collector(Interpreter):
         self.instances: dict[int, Instance] = {}
         self.by_loop: set[str] = set()
         """Numbers of the signals whose handler an event loop calls, without arguments of its own."""
+        self._left_out: list[LateMark] = []
+        """Marks that some path comes to too late, or not at all; others may come to them in time."""
         self._registrations: dict[int, Registration] = {}
         self._handlers: dict[tuple[int, int], Handler] = {}
         self._handler_calls: dict[int, HandlerCall] = {}
@@ -163,6 +166,37 @@ class Collector(Interpreter):
         name, number = self._signal_in_reach(state)
         found = Exit(node, completion, replace(state), self.frame.function, name, number, self.trail)
         (self.handler.exits if self.handler is not None else self.script.exits).append(found)
+
+    def note_unreached(self, statements: Sequence[ast.stmt], paths: list[Path]) -> None:
+        """Keep the marks behind an exit."""
+        after = next((end.node for _, end in paths), None)
+        ended = all(end.ending in (Ending.EXIT, Ending.DEAD) and not state.marked for state, end in paths)
+        if ended and after is not None:
+            self._left_out += [LateMark(node, after, False, self.handler) for node in _marks_in(statements)]
+
+    def note_skipped(self, statements: Sequence[ast.stmt], state: State) -> None:
+        """Keep the marks of a handler that are left out as the run is closed: ``if wandb.run is not None``."""
+        if self.handler is not None:
+            for node in _marks_in(statements):
+                self._note_late(node, state, self.handler)
+
+    def _note_late(self, node: ast.Call, state: State, handler: Handler) -> None:
+        closed = state.run is RunState.FINISHED and not state.marked
+        if closed and state.decided is not None and state.decided.node is not None:
+            self._left_out.append(LateMark(node, state.decided.node, True, handler))
+
+    def late_marks(self) -> list[LateMark]:
+        """Return the marks that come too late on every path, in the order of their places."""
+        reached: dict[int, list[Mark]] = {}
+        for mark in (*self.script.marks, *(mark for handler in self.script.handlers for mark in handler.marks_made)):
+            reached.setdefault(id(mark.node), []).append(mark)
+        found = {id(late.node): late for late in reversed(self._left_out) if id(late.node) not in reached}
+        for number, marks in reached.items():
+            decided = marks[0].state.decided
+            late = all(mark.state.run is RunState.FINISHED and not mark.state.marked for mark in marks)
+            if late and decided is not None and decided.node is not None:
+                found[number] = LateMark(marks[0].node, decided.node, True, None)
+        return sorted(found.values(), key=lambda late: (late.node.lineno, late.node.col_offset))
 
     def note_with(self, node: ast.With | ast.AsyncWith, item: ast.withitem, value: Value, state: State) -> None:
         """Note which runs are entered as context managers."""
@@ -329,6 +363,8 @@ class Collector(Interpreter):
     def mark(self, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         """Mark the active run as preempting; without one the client raises."""
         if state.run in (RunState.FINISHED, RunState.NONE) and self.in_handler:
+            if self.handler is not None:
+                self._note_late(node, state, self.handler)
             self.escapes.append(
                 (state, Completion(Ending.RAISE, node, how="call", exception="builtins.AttributeError"))
             )
@@ -531,6 +567,15 @@ def function_of(bound: Value) -> Function | None:
         return bound.function
     if isinstance(bound, Partial):
         return function_of(bound.callee)
+def _marks_in(statements: Sequence[ast.stmt]) -> list[ast.Call]:
+    """Return the calls of ``mark_preempting()`` that stand in statements, but for nested functions."""
+    return [
+        node
+        for node in own_nodes(statements)
+        if isinstance(node, ast.Call) and last_identifier(node.func) == "mark_preempting"
+    ]
+
+
     return None
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Finish",
     "Handler",
     "Init",
+    "LateMark",
     "Mark",
     "Outcome",
     "Registration",
@@ -255,6 +256,19 @@ class Init:
 
     node: ast.Call
     context: Context
+@dataclass(eq=False)
+class LateMark:
+    """A call of ``mark_preempting()`` that comes too late on every path."""
+
+    node: ast.Call
+    after: ast.AST
+    """What closed the run, or ended the process, before."""
+    closed: bool
+    """True if the run was closed, False if the process was ended."""
+    handler: Handler | None
+    """The handler that it is part of."""
+
+
     trail: tuple[ast.stmt, ...]
     managed: bool
     """True if it is entered as a context manager, which records 1 for every exception, ``SystemExit`` included."""
@@ -287,6 +301,7 @@ class Script:
     """``id()`` of every function node that runs as part of some handler."""
     shared_functions: frozenset[int] = frozenset()
     """Those of them that ordinary code calls as well."""
+    late_marks: list[LateMark] = field(default_factory=list)
 
     @cached_property
     def editor(self) -> PythonEditor:

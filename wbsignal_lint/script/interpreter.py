@@ -94,6 +94,12 @@ class Interpreter(Evaluator):
     def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
         """Take note of a place where the process is told to end."""
 
+    def note_unreached(self, statements: Sequence[ast.stmt], paths: list[Path]) -> None:
+        """Take note of the rest of a block that nothing gets to, and of the ways in which the block was left."""
+
+    def note_skipped(self, statements: Sequence[ast.stmt], state: State) -> None:
+        """Take note of the branch that a condition of known truth leaves out."""
+
     def note_with(self, node: ast.With | ast.AsyncWith, item: ast.withitem, value: Value, state: State) -> None:
         """Take note of a context manager being entered."""
 
@@ -108,7 +114,7 @@ class Interpreter(Evaluator):
         """Execute statements in order and return every way out of them."""
         out: list[Path] = []
         states = [state]
-        for statement in statements:
+        for position, statement in enumerate(statements):
             going_on: list[State] = []
             for before in states:
                 for after, completion in self.run_statement(statement, before):
@@ -118,6 +124,7 @@ class Interpreter(Evaluator):
                         out.append((after, completion))
             states = merge(going_on)
             if not states:
+                self.note_unreached(statements[position + 1 :], out)
                 break
         return [(after, NORMAL) for after in states] + _merge_paths(out)
 
@@ -306,6 +313,7 @@ class Interpreter(Evaluator):
         out: list[Path] = []
         for after, truth in self.branch(node.test, state):
             if truth is not None:
+                self.note_skipped(node.orelse if truth else node.body, after)
                 out += self.run_block(node.body if truth else node.orelse, after)
                 continue
             before = after.guards

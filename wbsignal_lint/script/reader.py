@@ -63,6 +63,7 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
     reached = frozenset().union(*(handler.reached for handler in script.handlers))
     script.handler_functions = reached
     script.shared_functions = reached & frozenset(collector.executed)
+    script.late_marks = collector.late_marks()
     return script
 
 
