@@ -428,8 +428,7 @@ class Collector(Interpreter):
         found = self._registrations.get(id(node))
         if found is None:
             found = Registration(node, api, disposition, None, self.context, self.trail)
-            statement = self.frame.statement
-            found.result_used = not (isinstance(statement, ast.Expr) and statement.value is node)
+            found.result_used = not self._is_statement(node)
             found.guards = state.guards
             self._registrations[id(node)] = found
             self.script.registrations.append(found)
@@ -480,7 +479,16 @@ class Collector(Interpreter):
             return
         if not any(found.node is node and found.number == number for found in self.script.replacements):
             later = self._handler_for(bound) if now is not None and bound is not None else None
-            self.script.replacements.append(Replacement(node, number, earlier, handler, later, by))
+            kept = not self._is_statement(node)
+            replacement = Replacement(
+                node, number, earlier, handler, later, by, self.context, state.trained is not None, kept
+            )
+            self.script.replacements.append(replacement)
+
+    def _is_statement(self, node: ast.Call) -> bool:
+        """Say whether a call stands by itself, so that nobody sees what it returns."""
+        statement = self.frame.statement
+        return isinstance(statement, ast.Expr) and statement.value is node
 
     @staticmethod
     def _number(target: Value) -> int | None:
