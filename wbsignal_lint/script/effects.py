@@ -428,7 +428,8 @@ class Collector(Interpreter):
         found = self._registrations.get(id(node))
         if found is None:
             found = Registration(node, api, disposition, None, self.context, self.trail)
-            found.result_used = not self._is_statement(node)
+            statement = self.frame.statement
+            found.result_used = not (isinstance(statement, ast.Expr) and statement.value is node)
             found.guards = state.guards
             self._registrations[id(node)] = found
             self.script.registrations.append(found)
@@ -479,16 +480,7 @@ class Collector(Interpreter):
             return
         if not any(found.node is node and found.number == number for found in self.script.replacements):
             later = self._handler_for(bound) if now is not None and bound is not None else None
-            kept = not self._is_statement(node)
-            replacement = Replacement(
-                node, number, earlier, handler, later, by, self.context, state.trained is not None, kept
-            )
-            self.script.replacements.append(replacement)
-
-    def _is_statement(self, node: ast.Call) -> bool:
-        """Say whether a call stands by itself, so that nobody sees what it returns."""
-        statement = self.frame.statement
-        return isinstance(statement, ast.Expr) and statement.value is node
+            self.script.replacements.append(Replacement(node, number, earlier, handler, later, by))
 
     @staticmethod
     def _number(target: Value) -> int | None:
@@ -567,14 +559,6 @@ class Collector(Interpreter):
     """The signal that the handler being run was called for."""
 
 
-def function_of(bound: Value) -> Function | None:
-    """Return the function of this file that a callable value comes down to, if it is one."""
-    if isinstance(bound, Function):
-        return bound
-    if isinstance(bound, BoundMethod):
-        return bound.function
-    if isinstance(bound, Partial):
-        return function_of(bound.callee)
 def _marks_in(statements: Sequence[ast.stmt]) -> list[ast.Call]:
     """Return the calls of ``mark_preempting()`` that stand in statements, but for nested functions."""
     return [
@@ -584,6 +568,14 @@ def _marks_in(statements: Sequence[ast.stmt]) -> list[ast.Call]:
     ]
 
 
+def function_of(bound: Value) -> Function | None:
+    """Return the function of this file that a callable value comes down to, if it is one."""
+    if isinstance(bound, Function):
+        return bound
+    if isinstance(bound, BoundMethod):
+        return bound.function
+    if isinstance(bound, Partial):
+        return function_of(bound.callee)
     return None
 
 

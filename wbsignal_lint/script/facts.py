@@ -153,8 +153,6 @@ class Handler:
     """The name of the parameter that takes the signal number, if there is one."""
     followed: bool = False
     """Its outcomes have been worked out (they stay empty for handlers that Python never executes)."""
-    never_runs: bool = False
-    """It is an ``async def`` or a generator function: calling it runs none of its code."""
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -239,10 +237,6 @@ class Replacement:
     """The handler that has it now; ``None`` if it is not the script's own."""
     by: str
     """The canonical name of what was called."""
-    context: Context
-    after_training: bool
-    result_used: bool
-    """The previous handler, which the call returns, is kept: to be called, or put back."""
 
 
 @dataclass(eq=False)
@@ -257,12 +251,6 @@ class Mark:
 
 
 @dataclass(eq=False)
-class Init:
-    """A call of ``wandb.init()``."""
-
-    node: ast.Call
-    context: Context
-@dataclass(eq=False)
 class LateMark:
     """A call of ``mark_preempting()`` that comes too late on every path."""
 
@@ -275,6 +263,12 @@ class LateMark:
     """The handler that it is part of."""
 
 
+@dataclass(eq=False)
+class Init:
+    """A call of ``wandb.init()``."""
+
+    node: ast.Call
+    context: Context
     trail: tuple[ast.stmt, ...]
     managed: bool
     """True if it is entered as a context manager, which records 1 for every exception, ``SystemExit`` included."""
@@ -301,13 +295,13 @@ class Script:
     finishes: list[Finish] = field(default_factory=list)
     """Calls that end a run outside handlers."""
     inits: list[Init] = field(default_factory=list)
+    late_marks: list[LateMark] = field(default_factory=list)
     uncalled_marks: list[ast.Attribute | ast.Name] = field(default_factory=list)
     """Where ``run.mark_preempting`` is named as a statement, without a call."""
     handler_functions: frozenset[int] = frozenset()
     """``id()`` of every function node that runs as part of some handler."""
     shared_functions: frozenset[int] = frozenset()
     """Those of them that ordinary code calls as well."""
-    late_marks: list[LateMark] = field(default_factory=list)
 
     @cached_property
     def editor(self) -> PythonEditor:

@@ -172,8 +172,7 @@ def _names_of_handlers(tree: ast.Module) -> set[str]:
 def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
     """Run a handler for each of its signals, as if the signal came while training goes on."""
     if isinstance(handler.function.node, ast.AsyncFunctionDef) or _yields(handler.function.node):
-        handler.never_runs = True
-        return
+        return  # Python never executes the body of such a handler.
     collector.handler = handler
     executed, collector.executed = collector.executed, set()
     try:
