@@ -428,8 +428,7 @@ class Collector(Interpreter):
         found = self._registrations.get(id(node))
         if found is None:
             found = Registration(node, api, disposition, None, self.context, self.trail)
-            statement = self.frame.statement
-            found.result_used = not (isinstance(statement, ast.Expr) and statement.value is node)
+            found.result_used = not self._is_statement(node)
             found.guards = state.guards
             self._registrations[id(node)] = found
             self.script.registrations.append(found)
@@ -480,7 +479,16 @@ class Collector(Interpreter):
             return
         if not any(found.node is node and found.number == number for found in self.script.replacements):
             later = self._handler_for(bound) if now is not None and bound is not None else None
-            self.script.replacements.append(Replacement(node, number, earlier, handler, later, by))
+            kept = not self._is_statement(node)
+            replacement = Replacement(
+                node, number, earlier, handler, later, by, self.context, state.trained is not None, kept
+            )
+            self.script.replacements.append(replacement)
+
+    def _is_statement(self, node: ast.Call) -> bool:
+        """Say whether a call stands by itself, so that nobody sees what it returns."""
+        statement = self.frame.statement
+        return isinstance(statement, ast.Expr) and statement.value is node
 
     @staticmethod
     def _number(target: Value) -> int | None:
@@ -604,7 +612,9 @@ def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state:
     state.run, state.recorded, state.marked, state.hooked = RunState.ACTIVE, None, False, True
     state.decided = None
     state.init_guards = state.guards
-    return [(state, Run())]
+    # Runs opened beside each other are all active.
+    state.run_site = id(node) if arguments.get(99, "reinit") != Const("create_new") else 0
+    return [(state, Run(state.run_site))]
 
 
 def _is_disabled(arguments: CallArguments) -> bool:
@@ -636,6 +646,13 @@ def _agent(collector: Collector, node: ast.Call, arguments: CallArguments, state
 
 def _mark(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     return collector.mark(node, arguments, state)
+
+
+def _stale(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    """Use a run that is no longer the active one: the client raises UsageError."""
+    end = Completion(Ending.RAISE, node, how="call", exception="wandb.errors.UsageError")
+    collector.escapes.append((state, end))
+    return []
 
 
 def _finish(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
@@ -822,6 +839,8 @@ _EFFECTS: dict[str, Effect] = {
     "wandb.mark_preempting": _mark,
     "wandb.Run.mark_preempting": _mark,
     "wandb.run.mark_preempting": _mark,
+    "wandb.StaleRun.mark_preempting": _stale,
+    "wandb.StaleRun.log": _stale,
     "wandb.finish": _finish,
     "wandb.join": _finish,
     "wandb.teardown": _finish,

@@ -202,11 +202,12 @@ class Evaluator:
             path = f"{base.path}.{name}"
             if path == "wandb.run":
                 if state.run is RunState.ACTIVE:
-                    return Run()
+                    return Run(state.run_site)
                 return External(path) if state.run is RunState.MAYBE else NONE
             return external(path, early=path == "sys.exit" and not state.hooked)
         if isinstance(base, Run):
-            return External(f"wandb.Run.{name}")
+            stale = base.site and state.run_site and base.site != state.run_site
+            return External(f"wandb.StaleRun.{name}" if stale else f"wandb.Run.{name}")
         if isinstance(base, Instance):
             stored = state.heap.get(base.ident, name)
             if stored is not None:
@@ -293,6 +294,10 @@ class Evaluator:
                 found = any(isinstance(item, Const) and item.value == left.value for item in known)
                 return Const(found != isinstance(compare, ast.NotIn))
         return UNKNOWN
+
+    def guarded(self, guards: tuple[ast.AST, ...], condition: ast.AST) -> tuple[ast.AST, ...]:
+        """Return the guards of a path on which one more condition holds."""
+        return guards if condition in guards else (*guards, condition)
 
     def branch(self, test: ast.expr, state: State) -> list[tuple[State, bool | None]]:
         """Evaluate a condition; the second part is ``None`` where both branches have to be followed."""
@@ -390,7 +395,7 @@ class Evaluator:
             if truth is None:
                 for child in (node.body, node.orelse):
                     guarded = after.fork()
-                    guarded.guards = (*guarded.guards, node.test)
+                    guarded.guards = self.guarded(guarded.guards, node.test)
                     for end, value in self.evaluate(child, guarded):
                         end.guards = after.guards
                         results.append((end, value))

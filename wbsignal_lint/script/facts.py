@@ -153,6 +153,8 @@ class Handler:
     """The name of the parameter that takes the signal number, if there is one."""
     followed: bool = False
     """Its outcomes have been worked out (they stay empty for handlers that Python never executes)."""
+    never_runs: bool = False
+    """It is an ``async def`` or a generator function: calling it runs none of its code."""
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -237,6 +239,10 @@ class Replacement:
     """The handler that has it now; ``None`` if it is not the script's own."""
     by: str
     """The canonical name of what was called."""
+    context: Context
+    after_training: bool
+    result_used: bool
+    """The previous handler, which the call returns, is kept: to be called, or put back."""
 
 
 @dataclass(eq=False)
@@ -349,6 +355,9 @@ class Script:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             start = self.offset(node, end=False)
             return Span(start, self.text.index(node.name, start + 3) + len(node.name))
+        if isinstance(node, ast.Try) and node.finalbody:
+            start = self.text.rindex("finally", 0, self.offset(node.finalbody[0], end=False))
+            return Span(start, start + len("finally"))
         if isinstance(node, ast.ExceptHandler):
             start = self.offset(node, end=False)
             return Span(start, start + len("except") if node.type is None else self.offset(node.type, end=True))

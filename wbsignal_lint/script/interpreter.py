@@ -320,7 +320,7 @@ class Interpreter(Evaluator):
             halves: list[list[Path]] = []
             for body in (node.body, node.orelse):
                 guarded = after.fork()
-                guarded.guards = (*before, node.test)
+                guarded.guards = self.guarded(before, node.test)
                 halves.append(self.run_block(body, guarded))
             out += self._after_branches(halves, before)
         return out
@@ -342,7 +342,7 @@ class Interpreter(Evaluator):
             halves: list[list[Path]] = []
             for case in node.cases:
                 guarded = after.fork()
-                guarded.guards = (*before, node.subject)
+                guarded.guards = self.guarded(before, node.subject)
                 for name in own_nodes([case.pattern]):
                     if isinstance(name, (ast.MatchAs, ast.MatchStar)) and name.name:
                         self.bind(name.name, UNKNOWN, guarded)
@@ -441,7 +441,7 @@ class Interpreter(Evaluator):
         for after in merge(ended):
             if isinstance(node, ast.While):
                 # Whoever comes out of `while not stop:` knows that it stopped.
-                after.guards = (*before, node.test)
+                after.guards = self.guarded(before, node.test)
             out += self.run_block(node.orelse, after)
         return out + [(after, NORMAL) for after in merge(left)]
 
@@ -524,7 +524,7 @@ class Interpreter(Evaluator):
         went_on = [path for path in pending if path[1].ending is Ending.NORMAL]
         for after, raised, handler in caught:
             guards = after.guards
-            after.guards = (*guards, handler)
+            after.guards = self.guarded(guards, handler)
             if handler.name:
                 self.bind(handler.name, self._caught_value(raised, after), after)
             for final, completion in self.run_block(handler.body, after):
@@ -542,7 +542,7 @@ class Interpreter(Evaluator):
                 continue
             for final, completion in self.run_block(node.finalbody, after):
                 if completion.ending in (Ending.RETURN, Ending.BREAK, Ending.CONTINUE):
-                    self.note_swallowed(completion.node, end, final)
+                    self.note_swallowed(node, end, final)
                 out.append((final, end if completion.ending is Ending.NORMAL else completion))
         return out
 

@@ -172,7 +172,8 @@ def _names_of_handlers(tree: ast.Module) -> set[str]:
 def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
     """Run a handler for each of its signals, as if the signal came while training goes on."""
     if isinstance(handler.function.node, ast.AsyncFunctionDef) or _yields(handler.function.node):
-        return  # Python never executes the body of such a handler.
+        handler.never_runs = True
+        return
     collector.handler = handler
     executed, collector.executed = collector.executed, set()
     try:

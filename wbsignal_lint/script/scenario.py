@@ -11,7 +11,7 @@ import ast
 import functools
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from wbsignal_lint.script.effects import Collector, function_of, is_known_call
@@ -135,7 +135,7 @@ class _Player(Collector):
         self.handling = False
         self.flags: set[str] = set()
         self.handler_raises: set[int] = set()
-        self.at_exit: list[tuple[Value, ast.Call]] = []
+        self.at_exit: list[tuple[Value, ast.Call | None]] = []
         self.reports_to_wandb = _reports_to_wandb(script.tree)
         self.hooks = _names_of_the_hook(script.tree)
 
@@ -148,6 +148,10 @@ class _Player(Collector):
         """Remember which flags the handler sets; they are followed by their values here."""
         if self.handling:
             self.flags.add(name)
+
+    def guarded(self, guards: tuple[ast.AST, ...], condition: ast.AST) -> tuple[ast.AST, ...]:
+        """Keep paths together that differ in their conditions only."""
+        return ()
 
     def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
         """Remember what stopped the handler's exit or exception."""
@@ -378,7 +382,7 @@ class _Player(Collector):
         if state.interrupted and last_identifier(node.func) == "cancel":
             self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() stops is not known"
         if path == "atexit.register" and arguments.positional:
-            self.at_exit.append((arguments.positional[0], node))
+            self._register_at_exit(arguments.positional[0], node, state)
             return [(state, arguments.positional[0])]
         if path == "rich.traceback.install":
             state.hook_replaced = state.hook_replaced or (node if state.hooked else None)
@@ -451,8 +455,20 @@ class _Player(Collector):
             states = self._run_at_exit(state)
         return [self._end(after, completion) for after in states]
 
+    def _register_at_exit(self, value: Value, node: ast.Call | None, state: State) -> None:
+        # The last registered runs first, and W&B's own, which finishes the run, is registered by init().
+        if state.hooked and not any(known == value for known, _ in self.at_exit):
+            self.at_exit.append((value, node))
+
+    def _decorated(self, decorator: Value, value: Value, state: State) -> Evaluated:
+        """Notice functions that are decorated with ``@atexit.register``."""
+        if decorator == External("atexit.register"):
+            self._register_at_exit(value, None, state)
+        return super()._decorated(decorator, value, state)
+
     def _run_at_exit(self, state: State) -> list[State]:
         states = [state]
+        decided = state.decided
         for value, node in reversed(self.at_exit):
             after: list[State] = []
             for before in states:
@@ -461,6 +477,9 @@ class _Player(Collector):
                 after += [end for end, _ in self.escapes]
                 self.escapes = escapes
             states = merge(after)
+        for after_all in states:
+            if decided is None and after_all.decided is not None and after_all.decided.cause is Cause.FINISH:
+                after_all.decided = replace(after_all.decided, cause=Cause.AT_EXIT)
         return states
 
     def _end(self, state: State, completion: Completion) -> End:

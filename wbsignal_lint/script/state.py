@@ -92,6 +92,7 @@ class Cause(Enum):
     EXCEPTION = "an exception"
     HOOK_REPLACED = "a replaced exception hook"
     FINISH = "a call of finish()"
+    AT_EXIT = "a call of finish() by an atexit function"
     WITH = "the with block of the run"
     AGENT_THREAD = "the thread of wandb.agent()"
     BOOL_STATUS = "an exit status that is a bool"
@@ -114,6 +115,8 @@ class State:
     heap: Heap = field(default_factory=Heap)
     marked: bool = False
     run: RunState = RunState.NONE
+    run_site: int = 0
+    """Which call of ``wandb.init()`` opened the active run; 0 if it may have been one or another."""
     recorded: Value | None = None
     """The exit code that W&B has on record: given to ``finish()``, or by leaving ``with wandb.init()``."""
     hooked: bool = False
@@ -181,6 +184,7 @@ def _join_states(left: State, right: State) -> State:
         heap=left.heap.join(right.heap),
         marked=left.marked,
         run=left.run if left.run is right.run else RunState.MAYBE,
+        run_site=left.run_site if left.run_site == right.run_site else 0,
         recorded=left.recorded if left.recorded == right.recorded else UNKNOWN,
         hooked=left.hooked and right.hooked,
         trained=left.trained or right.trained,

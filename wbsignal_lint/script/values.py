@@ -76,6 +76,9 @@ class Result(Value):
 class Run(Value):
     """A W&B run: what ``wandb.init()`` returned, or ``wandb.run`` while one is active."""
 
+    site: int = 0
+    """Which call of ``wandb.init()`` opened it; 0 if it may have been one or another."""
+
 
 @dataclass(frozen=True, eq=False)
 class Function(Value):
@@ -163,6 +166,8 @@ def join(left: Value | None, right: Value | None) -> Value:
     """
     if left == right and left is not None:
         return left
+    if isinstance(left, Run) and isinstance(right, Run):
+        return Run()
     for one, other in ((left, right), (right, left)):
         if (one is None or one == NONE) and isinstance(other, (External, Run, Function, Instance, Class, BoundMethod)):
             return other
