@@ -155,8 +155,6 @@ class Handler:
     """Its outcomes have been worked out (they stay empty for handlers that Python never executes)."""
     never_runs: bool = False
     """It is an ``async def`` or a generator function: calling it runs none of its code."""
-    never_runs: bool = False
-    """It is an ``async def`` or a generator function: calling it runs none of its code."""
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -241,10 +239,6 @@ class Replacement:
     """The handler that has it now; ``None`` if it is not the script's own."""
     by: str
     """The canonical name of what was called."""
-    context: Context
-    after_training: bool
-    result_used: bool
-    """The previous handler, which the call returns, is kept: to be called, or put back."""
     context: Context
     after_training: bool
     result_used: bool
