@@ -12,7 +12,7 @@ from wbsignal_lint.script.state import Ending
 
 
 class HandlerReplaced(ScriptRule):
-    """A signal has one handler: the next one registered for it takes the place of the one that marks the run.
+    """A later handler for the same signal takes the place of the one that marks the run.
 
     ## What it finds
 
