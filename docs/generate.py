@@ -47,8 +47,8 @@ def fixes_of(rule: Rule) -> str:
     for path in (ROOT / "fixtures" / rule.name).glob("bad_*"):
         match = re.search(rb"(?m)^#\s*fix:\s*(\w+)", path.read_bytes())
         kinds.add(match[1].decode() if match else "safe")
-    ordered = [kind for kind in ("safe", "unsafe", "none") if kind in kinds]
-    return ordered[0] + (f", in some forms {' or '.join(ordered[1:])}" if ordered[1:] else "")
+    first, *others = [kind for kind in ("safe", "unsafe", "none") if kind in kinds] or ["not shown by fixtures yet"]
+    return first + (f", in some forms {' or '.join(others)}" if others else "")
 
 
 def rule_table() -> str:
