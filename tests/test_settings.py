@@ -224,6 +224,17 @@ def test_selection(project: Path, options: tuple[str, ...], codes: set[str]) -> 
     assert {code for _, code in findings(project, *options)} == codes
 
 
+def test_pedantic_adds_the_rules_of_severity_info_and_no_others(project: Path) -> None:
+    (project / "a.py").write_text(SCRIPT.replace("sys.exit(0)", "sys.exit(1)"))
+
+    assert findings(project) == []
+    assert ("a.py", "WBS307") in findings(project, "--pedantic")
+    assert ("a.py", "WBS307") not in findings(project, "--pedantic", "--ignore", "WBS307")
+    assert findings(project, "--pedantic", "--select", "WBS3", "--ignore", "WBS307") == []
+    (project / "a.py").write_text(SCRIPT)
+    assert ("a.py", "WBS301") in findings(project, "--pedantic")
+
+
 def test_selection_on_the_command_line_replaces_that_of_the_project(project: Path) -> None:
     (project / "a.py").write_text(SCRIPT)
     (project / "job.sh").write_text(JOB)

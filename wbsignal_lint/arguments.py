@@ -66,6 +66,7 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
     selectors = "a code, the beginning of one, a name, or ALL; separated by commas"
     group.add_argument("--select", action="append", metavar="RULES", help=f"check these rules only: {selectors}")
     group.add_argument("--extend-select", action="append", metavar="RULES", help="check these rules, too")
+    group.add_argument("--pedantic", action="store_true", help="check the rules of severity info, too")
     group.add_argument("--ignore", action="append", metavar="RULES", help="do not check these rules")
     group.add_argument("--disable-noqa", action="store_true", help="report what `# noqa` comments suppress, too")
 

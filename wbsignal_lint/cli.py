@@ -100,6 +100,7 @@ def _lint(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> int:
         None if options.select is None else _selectors(options.select, fail),
         _selectors(options.extend_select, fail),
         _selectors(options.ignore, fail),
+        options.pedantic,
     )
     job = Job(wants_fix, unsafe, wants_fix and not options.diff, layer, not options.disable_noqa)
     paths = options.paths or ["."]

@@ -28,11 +28,15 @@ class Layer:
     """``None`` keeps what the layers before have switched on; anything else starts afresh."""
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    pedantic: bool = False
+    """Start with the rules of severity info as well."""
 
 
 @dataclass(frozen=True)
 class Selection:
     """The rules that are on: those of severity error and warning, changed by the layers in their order.
+
+    If any layer is pedantic, those of severity info are on from the start, too.
 
     Inside a layer the longer selector wins, whatever list it stands in, and ``ignore`` wins a tie: with
     ``select = WBS3`` and ``ignore = WBS301`` all but one of the 3xx rules are on.
@@ -51,7 +55,8 @@ class Selection:
 
 @functools.lru_cache(maxsize=256)
 def _rules_of(selection: Selection) -> tuple[Rule, ...]:
-    enabled = {rule.code for rule in all_rules() if rule.severity is not Severity.INFO}
+    pedantic = any(layer.pedantic for layer in selection.layers)
+    enabled = {rule.code for rule in all_rules() if pedantic or rule.severity is not Severity.INFO}
     for layer in selection.layers:
         if layer.select is not None:
             enabled.clear()

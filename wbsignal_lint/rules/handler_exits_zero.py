@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Diagnostic, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Exit, Handler, Script
@@ -110,27 +109,6 @@ class HandlerExitsZero(ScriptRule):
             script.span(found.node),
             message if not ends_at_once else f"signal handler {handler.name} exits with status 0, past W&B's exit hook",
             outcome=outcome,
-            fix=self._fix(script, handler, found),
+            fix=repair.exit_with_signal(script, handler, found),
             scope=script.span(script.statement(found.node)),
         )
-
-    @staticmethod
-    def _fix(script: Script, handler: Handler, found: Exit) -> Fix | None:
-        code = repair.exit_code(script, found, handler)
-        node = found.node
-        if isinstance(node, ast.Raise):
-            if node.exc is None:
-                return None
-            if not isinstance(node.exc, ast.Call):
-                edit = Edit(script.span(node.exc), f"{script.source(node.exc)}({code})")
-                return Fix(f"Exit with {code}", (edit,), repair.applicability_of(script, found))
-            node = node.exc
-        if not isinstance(node, ast.Call):
-            return None
-        if len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred):
-            edit = Edit(script.span(node.args[0]), code)
-        elif not node.args and not node.keywords:
-            edit = Edit(repair.whole_call(script, node), code)
-        else:
-            return None
-        return Fix(f"Exit with {code}", (edit,), repair.applicability_of(script, found))

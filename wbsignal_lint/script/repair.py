@@ -10,7 +10,16 @@ from wbsignal_lint.diagnostics import Applicability, Edit, Fix, Span
 from wbsignal_lint.edits.python import Removal
 from wbsignal_lint.script.facts import Exit, Finish, Handler, Init, Registration, Script, SignalUse
 
-__all__ = ["Reference", "applicability_of", "drop_signal", "exit_code", "module_name", "standard_handler", "whole_call"]
+__all__ = [
+    "Reference",
+    "applicability_of",
+    "drop_signal",
+    "exit_code",
+    "exit_with_signal",
+    "module_name",
+    "standard_handler",
+    "whole_call",
+]
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,28 @@ def drop_signal(script: Script, registration: Registration, use: SignalUse, mess
 def _removing(message: str, removal: Removal) -> Fix:
     applicability = Applicability.UNSAFE if removal.loses_comment else Applicability.SAFE
     return Fix(message, removal.edits, applicability)
+
+
+def exit_with_signal(script: Script, handler: Handler, found: Exit) -> Fix | None:
+    """Return the fix that makes an exit in a handler one with ``128 + signum``."""
+    code = exit_code(script, found, handler)
+    node = found.node
+    if isinstance(node, ast.Raise):
+        if node.exc is None:
+            return None
+        if not isinstance(node.exc, ast.Call):
+            edit = Edit(script.span(node.exc), f"{script.source(node.exc)}({code})")
+            return Fix(f"Exit with {code}", (edit,), applicability_of(script, found))
+        node = node.exc
+    if not isinstance(node, ast.Call):
+        return None
+    if len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred):
+        edit = Edit(script.span(node.args[0]), code)
+    elif not node.args and not node.keywords:
+        edit = Edit(whole_call(script, node), code)
+    else:
+        return None
+    return Fix(f"Exit with {code}", (edit,), applicability_of(script, found))
 
 
 def whole_call(script: Script, node: ast.Call) -> Span:
