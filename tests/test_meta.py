@@ -76,7 +76,7 @@ def test_the_examples_show_what_they_say(rule: Rule) -> None:
     examples = rule.examples()
 
     assert {kind for kind, _, _ in examples} == {"Bad", "Good"}
-    options = LintOptions(Selection((Layer(select=("ALL",)),)))
+    options = LintOptions(Selection((Layer(extend_select=(rule.code,)),)))
     for kind, language, code in examples:
         report = lint_text(code, LANGUAGES[language], "example", options)
         codes = {diagnostic.code for diagnostic in report.diagnostics} | ({"WBS001"} if report.problems else set())

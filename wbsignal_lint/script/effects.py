@@ -386,7 +386,8 @@ class Collector(Interpreter):
         key = (id(node), self.handler, number, state.run, code)
         if key not in self._seen:
             self._seen.add(key)
-            found = Finish(node, code, argument, replace(state), self.frame.function, name, number, self.trail)
+            before = replace(state, heap=state.heap.fork())
+            found = Finish(node, code, argument, before, self.frame.function, name, number, self.trail)
             (self.handler.finishes if self.handler is not None else self.script.finishes).append(found)
         if isinstance(code, Const) and isinstance(code.value, (str, float)):
             self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
@@ -417,6 +418,7 @@ class Collector(Interpreter):
         """Take note of a call that binds a signal."""
         number = self._number(target)
         if number is None:
+            self.script.binds_unknown_signals |= self.handler is None
             return
         if isinstance(bound, Instance):
             bound = self.attribute(bound, "__call__", state)
@@ -732,6 +734,8 @@ def _add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArg
 def _faulthandler(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     target, chain = arguments.get(0, "signum"), arguments.get(3, "chain")
     number = collector._number(target) if target is not None else None
+    if number is not None:
+        collector.script.dumped.add(number)
     if number is not None and chain in (None, Const(False), Const(0)) and not arguments.starred:
         by = "faulthandler.register"
         collector._note_replacement(node, number, None, Disposition.UNKNOWN, by, state)

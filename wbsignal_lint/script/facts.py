@@ -295,6 +295,10 @@ class Script:
     replacements: list[Replacement] = field(default_factory=list)
     queried: set[int] = field(default_factory=set)
     """Numbers of the signals whose handler is asked for by ``signal.getsignal()``: to be called, or put back."""
+    binds_unknown_signals: bool = False
+    """Some registration outside handlers binds a signal that is not known."""
+    dumped: set[int] = field(default_factory=set)
+    """Numbers of the signals on which ``faulthandler`` prints tracebacks."""
     marks: list[Mark] = field(default_factory=list)
     """Those outside handlers."""
     exits: list[Exit] = field(default_factory=list)
