@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import itertools
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,6 +72,8 @@ MAX_RANGE = 256
 """The numbers of longer ranges are not told apart."""
 
 _ITSELF = frozenset({"os.getpid", "os.getpgrp", "os.getpgid"})
+_HARMLESS = sys.stdlib_module_names | {"wandb", "torch", "numpy", "jax", "tensorflow", "tqdm", "loguru"}
+"""Modules whose functions mark no run."""
 _THREADS = frozenset({"threading.Thread", "threading.Timer"})
 _WORKERS = frozenset(
     {
@@ -314,6 +317,8 @@ class Collector(Interpreter):
     def _note_unknown_call(
         self, callee: Value, path: str, base: str, method: str, arguments: CallArguments, state: State
     ) -> None:
+        if self.handler is not None and isinstance(callee, External) and path.split(".")[0] not in _HARMLESS:
+            self.handler.unfollowed = True
         previous = isinstance(callee, Result) and callee.path in _PREVIOUS
         takes_signal = any(isinstance(value, SignalNumber) for value in arguments) and not path.startswith(
             ("builtins.", "logging.", "signal.", "os.", "time.")

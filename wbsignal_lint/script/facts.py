@@ -153,6 +153,8 @@ class Handler:
     """The name of the parameter that takes the signal number, if there is one."""
     followed: bool = False
     """Its outcomes have been worked out (they stay empty for handlers that Python never executes)."""
+    unfollowed: bool = False
+    """It calls a function of a module that can't be read here, which may do anything to the run."""
     never_runs: bool = False
     """It is an ``async def`` or a generator function: calling it runs none of its code."""
 
@@ -324,7 +326,8 @@ class Script:
 
     def offset(self, node: ast.AST, *, end: bool) -> int:
         """Return the character offset at which a node starts or ends."""
-        row, column = (node.end_lineno, node.end_col_offset) if end else (node.lineno, node.col_offset)  # type: ignore[attr-defined]
+        place = ("end_lineno", "end_col_offset") if end else ("lineno", "col_offset")
+        row, column = (getattr(node, name) for name in place)
         start = self.index.line_start(row)
         line = self.text[start : self.index.line_start(row + 1)]
         # ast counts UTF-8 bytes; a form feed or tab is one of both.
@@ -366,6 +369,13 @@ class Script:
             start = self.offset(node, end=False)
             return Span(start, start + len("except") if node.type is None else self.offset(node.type, end=True))
         return self.span(node)
+
+    def stand_together(self, first: ast.AST, second: ast.AST) -> bool:
+        """Say whether two nodes belong to statements of the same block."""
+        one, other = self.statement(first), self.statement(second)
+        parent = self.parents.get(id(one))
+        blocks = (getattr(parent, name, None) for name in ("body", "orelse", "finalbody"))
+        return any(isinstance(block, list) and one in block and other in block for block in blocks)
 
     def run_of_with(self, node: ast.AST | None) -> str | None:
         """Return the name that ``with wandb.init(…) as name`` binds, for the context expression ``wandb.init(…)``."""

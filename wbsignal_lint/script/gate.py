@@ -36,6 +36,7 @@ _TOPIC_NAMES = frozenset(
         "SystemExit",
         "absl",
         "excepthook",
+        "traceback",
         "rich.traceback",
         "finish",
         "atexit",

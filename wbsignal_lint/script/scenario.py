@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from wbsignal_lint.script.effects import Collector, function_of, is_known_call
-from wbsignal_lint.script.evaluator import Evaluated, last_identifier
+from wbsignal_lint.script.evaluator import Evaluated, arguments_of, last_identifier
 from wbsignal_lint.script.facts import Context, Script
 from wbsignal_lint.script.frameworks import Framework, framework_of, opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
@@ -137,7 +137,6 @@ class _Player(Collector):
         self.handler_raises: set[int] = set()
         self.at_exit: list[tuple[Value, ast.Call | None]] = []
         self.reports_to_wandb = _reports_to_wandb(script.tree)
-        self.hooks = _names_of_the_hook(script.tree)
 
     @property
     def in_handler(self) -> bool:
@@ -174,14 +173,30 @@ class _Player(Collector):
 
     def note_attribute(self, target: ast.Attribute, value: Value, state: State) -> None:
         """Notice an exception hook that takes the place of W&B's."""
-        if target.attr != "excepthook" or last_identifier(target.value) != "sys" or not state.hooked:
+        if target.attr != "excepthook" or self.evaluate(target.value, state)[0][1] != External("sys"):
             return
+        if value == External("sys.excepthook"):
+            state.hook_replaced = None
+        elif state.hooked and not self._passes_on(value):
+            state.hook_replaced = target
+
+    @staticmethod
+    def _passes_on(value: Value) -> bool:
+        """Say whether an exception hook may hand the exception on to the one before, or finishes the run itself."""
         function = function_of(value)
-        read = ast.walk(function.node) if function is not None else ()
-        chained = any(isinstance(node, ast.Name) and node.id in self.hooks for node in read)
-        if isinstance(value, Const) or (isinstance(value, External) and value.path == "sys.excepthook"):
-            return
-        state.hook_replaced = None if chained else target
+        if function is None:
+            return not isinstance(value, External)
+        parameters = {argument.arg for argument in arguments_of(function.node.args)}
+        for call in ast.walk(function.node):
+            if not isinstance(call, ast.Call):
+                continue
+            if last_identifier(call.func) in ("finish", "exit", "_exit"):
+                return True
+            given = {node.id for argument in call.args for node in ast.walk(argument) if isinstance(node, ast.Name)}
+            whole = len(given & parameters) >= 3 or any(isinstance(argument, ast.Starred) for argument in call.args)
+            if whole and last_identifier(call.func) not in _SHOWS_TRACEBACK:
+                return True
+        return False
 
     def unrolls(self, node: ast.For | ast.AsyncFor, iterable: Value) -> bool:
         """Follow more passes one by one than rules need: what happens in the tenth may decide."""
@@ -576,17 +591,19 @@ def _reports_to_wandb(tree: ast.Module) -> bool:
     return any(word.arg == "report_to" and "wandb" in ast.unparse(word.value) for word in words)
 
 
-def _names_of_the_hook(tree: ast.Module) -> set[str]:
-    """Return the names that keep the exception hook there was: ``previous = sys.excepthook``."""
-    return {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == "excepthook"
-        for target in node.targets
-        if isinstance(target, ast.Name)
+_SHOWS_TRACEBACK = frozenset(
+    {
+        "print",
+        "print_exception",
+        "format_exception",
+        "print_tb",
+        "format_tb",
+        "error",
+        "exception",
+        "critical",
+        "__excepthook__",
     }
-
-
+)
 _DEATHS = {
     "os._exit": "os._exit() ends the process past W&B's exit hook",
     "os.abort": "os.abort() ends the process at once",

@@ -1,0 +1,130 @@
+"""WBS306."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script.facts import Script
+from wbsignal_lint.script.scenario import End, ends_of_preemptions
+from wbsignal_lint.script.state import Ending
+
+
+class ExitSwallowed(ScriptRule):
+    """A bare except around the training stops the exit of the signal handler.
+
+    ## What it finds
+
+    `except:`, `except BaseException`, `except SystemExit`, `suppress(BaseException)`, or a `return`, `break` or
+    `continue` in `finally`, around training code, that stops the SystemExit which a preemption handler raises,
+    without raising it again or leaving with a status.
+
+    ## Why it matters
+
+    A handler's `sys.exit` is an exception like others. Swallowed inside the loop, the training goes on until the
+    machine is gone; around the loop, the process returns 0 although W&B has the handler's code on record: the job
+    script and the scheduler take the run for done. Measured with wandb 0.10.33 to 0.31.0.
+
+    ## Example
+
+    Bad:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, handle_preemption)
+    run = wandb.init()
+    for step in range(1000):
+        try:
+            run.log({"loss": 1 / (step + 1)})
+        except:
+            print("bad batch")
+    ```
+
+    Good:
+
+    ```python
+    import signal, sys, wandb
+
+    def handle_preemption(signum, frame):
+        wandb.run.mark_preempting()
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, handle_preemption)
+    run = wandb.init()
+    for step in range(1000):
+        try:
+            run.log({"loss": 1 / (step + 1)})
+        except Exception:
+            print("bad batch")
+    ```
+
+    ## Fix
+
+    Unsafe: catches `Exception` instead, which leaves SystemExit and KeyboardInterrupt alone. None for `finally`.
+
+    ## Leaves alone
+
+    Blocks that raise again or leave with a status of their own; code that the handler's signal does not interrupt;
+    scripts without a handler that exits.
+
+    ## Source
+
+    Measured; Python's documentation of SystemExit.
+    """
+
+    code = "WBS306"
+    name = "exit-swallowed"
+    severity = Severity.ERROR
+
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """Yield one diagnostic for each place that stops a handler's exit."""
+        seen: set[int] = set()
+        for row, end in ends_of_preemptions(script):
+            node = end.swallowed
+            if node is not None and id(node) not in seen and self._goes_on(script, end, node):
+                seen.add(id(node))
+                yield self._diagnostic(script, row, node)
+
+    @staticmethod
+    def _goes_on(script: Script, end: End, node: ast.AST) -> bool:
+        if isinstance(node, ast.ExceptHandler) and not _catches_exits(script, node):
+            return False
+        return end.completion.ending is Ending.NORMAL
+
+    def _diagnostic(self, script: Script, row: str, node: ast.AST) -> Diagnostic:
+        what = {ast.ExceptHandler: "this except", ast.Call: "suppress()"}.get(type(node), "leaving this finally block")
+        head = script.header(node)
+        return self.at(
+            head,
+            f"{what} stops the exit that the handler of {row} asks for: the training goes on, or the process returns 0",
+            outcome=f"{row}: the exit code is on record, but the process does not end by it",
+            fix=self._fix(script, node),
+            scope=head,
+        )
+
+    @staticmethod
+    def _fix(script: Script, node: ast.AST) -> Fix | None:
+        message = "Catch Exception, which exits are not"
+        if isinstance(node, ast.ExceptHandler):
+            if node.type is None:
+                head = script.header(node)
+                return Fix(message, (Edit(head, "except Exception"),), Applicability.UNSAFE)
+            if isinstance(node.type, ast.Tuple):
+                return None  # what to keep of several classes is the author's to say
+            return Fix(message, (Edit(script.span(node.type), "Exception"),), Applicability.UNSAFE)
+        if isinstance(node, ast.Call) and len(node.args) == 1:
+            return Fix(message, (Edit(script.span(node.args[0]), "Exception"),), Applicability.UNSAFE)
+        return None
+
+
+def _catches_exits(script: Script, node: ast.ExceptHandler) -> bool:
+    """Say whether an ``except`` catches exits by its nature, and not a preemption exception of the script's own."""
+    named = "" if node.type is None else script.source(node.type)
+    return node.type is None or any(word in named for word in ("BaseException", "SystemExit"))

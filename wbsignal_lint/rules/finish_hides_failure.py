@@ -1,0 +1,158 @@
+"""WBS304."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from wbsignal_lint.contract import describe_outcome
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
+from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script.facts import Script
+from wbsignal_lint.script.scenario import End, ends_of_failures, ends_of_preemptions
+from wbsignal_lint.script.state import Cause, Ending
+
+
+class FinishHidesFailure(ScriptRule):
+    """finish() in a finally block records every crash and every preemption as success.
+
+    ## What it finds
+
+    `finish()` without an exit code that is reached while an exception or a handler's exit is on its way: in
+    `finally`, in `except BaseException` or `except SystemExit`, or registered with `atexit`, around code that trains.
+
+    ## Why it matters
+
+    The call closes the run with exit code 0 before W&B learns how the process ends. A crash is shown as FINISHED, and a
+    preempted run is not requeued. Measured with wandb 0.13.11 to 0.31.0 (older clients still recorded the real code).
+
+    ## Example
+
+    Bad:
+
+    ```python
+    import signal, wandb
+
+    run = wandb.init()
+    try:
+        for step in range(1000):
+            run.log({"loss": 1 / (step + 1)})
+    finally:
+        wandb.finish()
+    ```
+
+    Good:
+
+    ```python
+    import signal, wandb
+
+    run = wandb.init()
+    try:
+        for step in range(1000):
+            run.log({"loss": 1 / (step + 1)})
+    except BaseException:
+        wandb.finish(exit_code=1)
+        raise
+    wandb.finish()
+    ```
+
+    ## Fix
+
+    Unsafe. A `finally` that holds nothing else becomes `except BaseException`, which finishes with 1 and raises
+    again, and the plain `finish()` moves behind the statement. `atexit.register(wandb.finish)` is dropped: W&B
+    finishes the run at exit by itself, with the right code. Often the best cure is to drop the call and open the run
+    by `with wandb.init()`.
+
+    ## Leaves alone
+
+    `finish(exit_code=…)` with a code; `finish()` at the end of the ordinary path; signal handlers (WBS303); scripts
+    whose way to the call can't be followed.
+
+    ## Source
+
+    Measured.
+    """
+
+    code = "WBS304"
+    name = "finish-hides-failure"
+    severity = Severity.ERROR
+
+    def check(self, script: Script) -> Iterator[Diagnostic]:
+        """Yield one diagnostic for each call that overwrites the exit code of a failure."""
+        seen: set[int] = set()
+        ends = [*ends_of_failures(script), *ends_of_preemptions(script)]
+        # A code that depends on something is not known to be 0.
+        seen.update(id(end.decision.node) for _, end in ends if end.code != 0)
+        for row, end in ends:
+            node = end.decision.node
+            if isinstance(node, ast.Call) and id(node) not in seen and self._hides(script, end, node):
+                seen.add(id(node))
+                yield self._diagnostic(script, row, end, node)
+
+    @staticmethod
+    def _hides(script: Script, end: End, node: ast.Call) -> bool:
+        if end.code != 0 or not end.status:
+            return False
+        function = script.function_of(node)
+        if function is not None and id(function) in script.handler_functions:
+            return False
+        left = end.completion
+        if left.ending is Ending.EXIT and left.node is not None and script.stand_together(node, left.node):
+            return False  # the exit behind it has the code that is lost (WBS309)
+        around = end.decision.cause is Cause.FINISH and _around(script, node) is not None
+        return around or end.decision.cause is Cause.AT_EXIT
+
+    def _diagnostic(self, script: Script, row: str, end: End, node: ast.Call) -> Diagnostic:
+        if end.decision.cause is Cause.AT_EXIT:
+            message = "a finish() that atexit calls closes the run with exit code 0, however the process ends"
+        else:
+            call = script.source(node.func)
+            message = f"{call}() closes the run with exit code 0 while an exception is on its way: W&B records success"
+        return self.at(
+            script.span(node),
+            message,
+            outcome=describe_outcome(row, end.marked, 0),
+            fix=self._fix(script, node),
+            scope=script.span(script.statement(node)),
+        )
+
+    @staticmethod
+    def _fix(script: Script, node: ast.Call) -> Fix | None:
+        statement = script.statement(node)
+        if not isinstance(statement, ast.Expr) or statement.value is not node:
+            return None
+        span = script.span(statement)
+        if _is_at_exit(node):
+            removal = script.editor.remove_statement(span)
+            return Fix("Let W&B finish the run at exit", removal.edits, Applicability.UNSAFE)
+        block = script.parents.get(id(statement))
+        if (
+            not isinstance(block, ast.Try)
+            or block.finalbody != [statement]
+            or block.handlers
+            or node.args
+            or node.keywords
+        ):
+            return None
+        inner, outer = script.editor.indentation(span), script.editor.indentation(script.span(block))
+        newline = script.editor.newline
+        start = script.text.rindex("finally", 0, span.start)
+        call = f"{script.source(node.func)}("
+        handler = f"except BaseException:{newline}{inner}{call}exit_code=1){newline}{inner}raise{newline}{outer}{call})"
+        return Fix("Finish with 1 on a failure", (Edit(Span(start, span.end), handler),), Applicability.UNSAFE)
+
+
+def _is_at_exit(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "register"
+
+
+def _around(script: Script, node: ast.Call) -> ast.AST | None:
+    """Return the ``finally`` or ``except`` that a call stands in."""
+    child: ast.AST = node
+    for parent in script.ancestors(node):
+        if isinstance(parent, ast.ExceptHandler):
+            return parent
+        if isinstance(parent, ast.Try) and any(child is statement for statement in parent.finalbody):
+            return parent
+        child = parent
+    return None
