@@ -130,7 +130,7 @@ def test_unsafe_fixes_are_applied_only_when_asked_for(folder: Path) -> None:
 
     safe = lint("--fix", "unsafe.py", "a.py", cwd=folder)
     assert safe.returncode == 1
-    assert safe.stdout.endswith("Found 2 errors (1 fixed, 1 remaining). 1 more fixable with --unsafe-fixes.\n")
+    assert safe.stdout.endswith("Found 2 errors (1 fixed, 1 remaining). 1 more fixable with --fix --unsafe-fixes.\n")
     assert (folder / "unsafe.py").read_text() == text
 
     shown = lint("--unsafe-fixes", "unsafe.py", cwd=folder)

@@ -51,7 +51,7 @@ def test_full() -> None:
         report(
             text,
             "sys.exit(0)",
-            outcome="preempting, exit code 0: FINISHED, not requeued",
+            outcome="after SIGTERM: preempting, exit code 0 → FINISHED, not requeued",
             fix=fix(text, "0", "128 + signum"),
             related=related,
         )
@@ -65,7 +65,7 @@ def test_full() -> None:
         "5 |     sys.exit(0)\n"
         "  |     ^^^^^^^^^^^\n"
         "  |\n"
-        "  = W&B: preempting, exit code 0: FINISHED, not requeued\n"
+        "  = W&B after SIGTERM: preempting, exit code 0 → FINISHED, not requeued\n"
         "  = note: line 8: called here\n"
         "  = help: Do it right\n"
         "    5 -     sys.exit(0)\n"
@@ -79,7 +79,7 @@ def test_full() -> None:
     ("applicability", "unsafe", "sign", "remark", "summary"),
     [
         (Applicability.SAFE, False, "[*] ", "", " [*] 1 fixable with --fix."),
-        (Applicability.UNSAFE, False, "", " (unsafe)", " 1 fixable with --unsafe-fixes."),
+        (Applicability.UNSAFE, False, "", " (unsafe)", " 1 fixable with --fix --unsafe-fixes."),
         (Applicability.UNSAFE, True, "[*] ", " (unsafe)", " [*] 1 fixable with --fix --unsafe-fixes."),
         (Applicability.DISPLAY, True, "", " (by hand)", ""),
     ],

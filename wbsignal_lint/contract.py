@@ -127,7 +127,8 @@ def describe_outcome(row: str, marked: bool, recorded: int | None) -> str:
     """
     mark = "preempting, " if marked else ""
     code = "no exit code" if recorded is None else f"exit code {recorded}"
-    return f"{row}: {mark}{code} → {judge(marked, recorded)}"
+    event = "an error" if row == "fails" else row
+    return f"after {event}: {mark}{code} → {judge(marked, recorded)}"
 
 
 def signal_number(name: str) -> int | None:

@@ -47,7 +47,7 @@ class Tally:
             return [f"[*] {safe + unsafe} fixable with --fix --unsafe-fixes."] if safe + unsafe else []
         more = " more" if self.fixed or safe else ""
         sentences = [f"[*] {safe} fixable with --fix."] if safe else []
-        return sentences + ([f"{unsafe}{more} fixable with --unsafe-fixes."] if unsafe else [])
+        return sentences + ([f"{unsafe}{more} fixable with --fix --unsafe-fixes."] if unsafe else [])
 
 
 def _count(number: int, noun: str) -> str:

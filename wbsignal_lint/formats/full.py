@@ -42,7 +42,7 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Sty
     equals = f"{indent} {style.paint('=', 'blue')}"
     if diagnostic.outcome:
         outcome = printable(diagnostic.outcome)
-        yield f"{equals} {style.paint('W&B:', 'bold')} {outcome}"
+        yield f"{equals} {style.paint('W&B', 'bold')} {outcome}"
     for related in diagnostic.related:
         there = lines.position(related.span.start)
         yield f"{equals} {style.paint('note:', 'bold')} line {there.row}: {printable(related.message)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Severity
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding, LaunchFile
 from wbsignal_lint.rules.base import LaunchRule
@@ -81,8 +82,7 @@ class AgentWithoutForwardSignals(LaunchRule):
                     agent.span,
                     f"this sweep agent does not pass signals on to its runs: without {OPTION} a preemption kills the "
                     "agent, and the training is never told",
-                    outcome="SIGTERM, SIGUSR1 or SIGHUP ends the agent and orphans the training: nothing is recorded, "
-                    "CRASHED after about 5 minutes, not requeued",
+                    outcome=describe_outcome("SIGTERM, SIGUSR1 or SIGHUP", False, None),
                     fix=self._fix(agent, launch),
                     scope=agent.command.span,
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Exit, Finish, Script
@@ -94,7 +95,7 @@ class ExitStatusType(ScriptRule):
         return self.at(
             script.span(found.node),
             f"the exit status {value} is a bool, which W&B's client can't record: it fails while Python shuts down",
-            outcome=f"{found.row}: no exit code is recorded",
+            outcome=describe_outcome(found.row, found.state.marked, None),
             fix=_number(script, argument, value),
             scope=script.span(script.statement(found.node)),
         )
@@ -104,7 +105,7 @@ class ExitStatusType(ScriptRule):
         return self.at(
             script.span(found.argument or found.node),
             f"the exit code {found.code.value!r} is a text: finish() raises TypeError",
-            outcome=f"{found.row}: the TypeError is recorded instead of the code",
+            outcome=describe_outcome(found.row, found.state.marked, 1),
             fix=_number(script, found.argument, found.code.value),
             scope=script.span(script.statement(found.node)),
         )

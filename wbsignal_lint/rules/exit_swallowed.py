@@ -104,7 +104,7 @@ class ExitSwallowed(ScriptRule):
         return self.at(
             head,
             f"{what} stops the exit that the handler of {row} asks for: the training goes on, or the process returns 0",
-            outcome=f"{row}: the exit code is on record, but the process does not end by it",
+            outcome=f"after {row}: the exit code is on record, but the process does not end by it",
             fix=self._fix(script, node),
             scope=head,
         )

@@ -100,6 +100,6 @@ class PreemptionSignalIgnored(ScriptRule):
             script.span(registration.node),
             f"{use.name} is ignored in the training process: it never learns that it is about to be preempted, "
             "and is killed with its run unmarked",
-            outcome=f"{use.name}: nothing, the run goes on until it ends by itself or is killed",
+            outcome=f"after {use.name}: nothing, the run goes on until it ends by itself or is killed",
             scope=script.span(script.statement(registration.node)),
         )

@@ -107,7 +107,7 @@ class SigintHijacked(ScriptRule):
             script.span(registration.node),
             f"SIGINT is bound to {handler.name}, which marks the run as preempting: "
             'Ctrl-C and "Stop run" in the W&B app get the run requeued instead of stopped',
-            outcome=describe_outcome("SIGINT and Stop run", True, exit_code_for(_SIGINT)),
+            outcome=describe_outcome("SIGINT or Stop run", True, exit_code_for(_SIGINT)),
             fix=self._fix(script, registration, handler, use),
             scope=script.span(script.statement(registration.node)),
         )
@@ -116,7 +116,7 @@ class SigintHijacked(ScriptRule):
         return self.at(
             script.span(registration.node),
             'SIGINT is ignored in the training process: neither Ctrl-C nor "Stop run" in the W&B app stops the run',
-            outcome="SIGINT and Stop run: nothing, the run goes on until it ends by itself or is killed",
+            outcome="after SIGINT or Stop run: nothing, the run goes on until it ends by itself or is killed",
             fix=repair.drop_signal(script, registration, use, _MESSAGE),
             scope=script.span(script.statement(registration.node)),
         )
