@@ -12,6 +12,7 @@ from wbsignal_lint.diagnostics import Diagnostic, FileReport, LineIndex, Problem
 from wbsignal_lint.launch import gate as launch_gate
 from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, script_of
 from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule
+from wbsignal_lint.rules.unused_suppression import UnusedSuppression
 from wbsignal_lint.script import gate as script_gate
 from wbsignal_lint.selection import Selection
 from wbsignal_lint.sources.kinds import Kind
@@ -110,7 +111,8 @@ def _finish(
 ) -> None:
     """Take out what is suppressed, and sort."""
     report.diagnostics.sort(key=lambda diagnostic: (diagnostic.span, diagnostic.code, diagnostic.message))
-    if not report.diagnostics or not options.noqa or not mentions_noqa(report.text):
+    unused = next((rule for rule in options.selection.rules() if isinstance(rule, UnusedSuppression)), None)
+    if (not report.diagnostics and unused is None) or not options.noqa or not mentions_noqa(report.text):
         return
     suppressions = read_suppressions(comments())
     lines = LineIndex(report.text)
@@ -123,3 +125,7 @@ def _finish(
         return suppressions.suppress(diagnostic.code, rows)
 
     report.diagnostics = [diagnostic for diagnostic in report.diagnostics if not is_suppressed(diagnostic)]
+    if unused is not None and not report.problems:
+        checked = frozenset(rule.code for rule in options.selection.rules())
+        report.diagnostics += unused.find(report.text, lines, suppressions.written, checked)
+        report.diagnostics.sort(key=lambda diagnostic: (diagnostic.span, diagnostic.code, diagnostic.message))
