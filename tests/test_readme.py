@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from tests.readme import README, Mistake, console_blocks, mistakes, second_command, table_rows
 from tests.support import CLI, ROOT, lint, run
+from wbsignal_lint.cli import main
 from wbsignal_lint.rules import all_rules
 from wbsignal_lint.settings import read_settings
 
@@ -98,3 +100,17 @@ def test_the_forecast_shown_is_the_one_that_is_made() -> None:
     done = run([*CLI, *command.split()[1:]], ROOT, environment={"COLUMNS": "80"})
 
     assert done.stdout == shown, done.stderr
+
+
+def test_the_picture_is_what_the_command_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    drawn = tmp_path / "forecast.svg"
+    main(["forecast", "fixtures/handler-exits-zero/bad_literal_zero.py", "--save-svg", str(drawn)])
+
+    # Colours and fonts are rich's business; the words are ours.
+    words = [
+        ["".join(node.itertext()) for node in ElementTree.parse(path).iter() if node.tag.endswith("text")]
+        for path in (drawn, ROOT / "docs" / "forecast.svg")
+    ]
+    assert words[0] == words[1]
+    assert "docs/forecast.svg" in README
