@@ -316,3 +316,23 @@ def test_without_wandb_the_extra_is_named() -> None:
         "wbsignal-lint drill: a drill needs wandb, which is not installed: pip install 'wbsignal-lint[drill]'\n"
     )
     assert finished.returncode == 2
+
+
+def test_the_python_agent_gets_a_run_from_the_loopback_server(place: Path) -> None:
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "wbsignal_lint", "drill", "--compare", "--output-format", "json", "--"),
+            *(sys.executable, str(ROOT / "fixtures" / "outcomes" / "agent_function_handler_exits.py")),
+        ],
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    (row,) = json.loads(finished.stdout)
+    assert row["agreement"] == "equal", finished.stderr
+    assert row["measured"]["outcomes"][0]["recorded_exit"] == 0
+    assert row["measured"]["outcomes"][0]["process_status"] == 143

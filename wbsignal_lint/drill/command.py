@@ -14,6 +14,7 @@ from types import FrameType
 
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
 from wbsignal_lint.drill.measurement import Moment, Plan
+from wbsignal_lint.drill.script import script_of_command
 from wbsignal_lint.outcome_table import Row
 
 __all__ = ["add_arguments", "main", "run"]
@@ -133,11 +134,6 @@ def run(arguments: argparse.Namespace) -> int:
     if any(row.verdict(outcome) is None for row in table for outcome in row.outcomes):
         return 2
     return int(any(row.falls_short for row in table))
-
-
-def script_of_command(command: Sequence[str]) -> str | None:
-    """Return the Python script that a command runs: the first argument that is one."""
-    return next((word for word in command if word.endswith(".py")), None)
 
 
 def _compare(script: str, table: Sequence[Row], title: str, arguments: argparse.Namespace) -> int:

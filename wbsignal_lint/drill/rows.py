@@ -10,9 +10,10 @@ from typing import Any
 
 from wbsignal_lint.contract import Scenario
 from wbsignal_lint.drill.agent import agent_command, drill_agent
-from wbsignal_lint.drill.loopback import Loopback
+from wbsignal_lint.drill.loopback import Loopback, Sweep
 from wbsignal_lint.drill.measurement import Measurement, Plan, drill
 from wbsignal_lint.drill.processes import Disposition
+from wbsignal_lint.drill.script import runs_python_agent
 from wbsignal_lint.drill.transaction_log import LogRecord, RunRecord
 from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row, Unknown, scenario_of
 
@@ -94,8 +95,11 @@ def measure(
             progress(f"{lead}: {what}")
 
         if forward is None:
-            with Loopback() as server:
-                measured = drill(command, one, server=server.url, cwd=cwd, progress=tell)
+            # wandb.agent(function=…) asks a server for its runs; everything else is drilled offline.
+            sweep = Sweep(tuple(command), runs=1) if runs_python_agent(command, cwd) else None
+            with Loopback(sweep) as server:
+                mode = "online" if sweep is not None else "offline"
+                measured = drill(command, one, server=server.url, mode=mode, cwd=cwd, progress=tell)
             rows.append(MeasuredRow(row_of(measured, signum, one), measured))
         else:
             under = drill_agent(command, one, launcher=agent_command(forward_signals=forward), cwd=cwd, progress=tell)
