@@ -121,7 +121,10 @@ def _dropped(text: str, lines: LineIndex, comment: Written, span: Span, unused: 
     before, after = line[:column], line[column + len(written) :]
     if after.strip():
         # Prose, or a comment of another tool: it stays, as a comment of its own.
-        return Edit(Span(span.start, span.end + len(after) - len(after.lstrip())), "" if after.lstrip().startswith("#") else "# ")
+        return Edit(
+            Span(span.start, span.end + len(after) - len(after.lstrip())),
+            "" if after.lstrip().startswith("#") else "# ",
+        )
     if not before.strip():
         return Edit(Span(lines.line_start(row), lines.line_start(row + 1)), "")
     return Edit(Span(lines.line_start(row) + len(before.rstrip()), lines.line_start(row) + len(line)), "")
