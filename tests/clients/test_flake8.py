@@ -54,7 +54,7 @@ def test_columns_count_characters_whatever_the_bytes(project: Path, encoding: st
     text = SCRIPT.replace("    sys.exit(0)", "    '😀 日本'; sys.exit(0)")
     (project / "a.py").write_bytes(text.replace("\n", newline).encode(encoding))
 
-    assert flake8("--isolated", "--select", "WBS", "a.py", cwd=project) == [("a.py", 9, 13, "WBS301")]
+    assert flake8("--isolated", "--select", "WBS3", "a.py", cwd=project) == [("a.py", 9, 13, "WBS301")]
 
 
 def test_standard_input(project: Path) -> None:
@@ -76,8 +76,8 @@ def test_suppressions(project: Path) -> None:
     for name, text in variants.items():
         (project / name).write_text(text)
 
-    assert [name for name, *_ in flake8("--isolated", "--select", "WBS", cwd=project)] == ["other.py"]
-    every = flake8("--isolated", "--select", "WBS", "--disable-noqa", cwd=project)
+    assert [name for name, *_ in flake8("--isolated", "--select", "WBS3", cwd=project)] == ["other.py"]
+    every = flake8("--isolated", "--select", "WBS3", "--disable-noqa", cwd=project)
     assert [name for name, *_ in every] == sorted(variants)
 
 
@@ -88,7 +88,7 @@ def test_flake8_selects_and_ignores(project: Path) -> None:
 
     (project / ".flake8").write_text("[flake8]\nper-file-ignores =\n    a.py: WBS3\n")
     assert flake8(cwd=project) == []
-    assert flake8("--isolated", "--select", "WBS1", cwd=project) == []
+    assert flake8("--isolated", "--select", "WBS201", cwd=project) == []
 
 
 def test_settings_from_flake8s_own_configuration(project: Path) -> None:
