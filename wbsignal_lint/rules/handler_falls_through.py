@@ -7,10 +7,11 @@ import signal
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Handler, Outcome, Script
+from wbsignal_lint.script.scenario import End, ends_of_preemptions
 from wbsignal_lint.script.state import Ending
 
 
@@ -57,7 +58,8 @@ class HandlerFallsThrough(ScriptRule):
 
     ## Fix
 
-    Appends `sys.exit(128 + signum)` to the handler. None for handlers that return early.
+    Appends `sys.exit(128 + signum)` to the handler. None for handlers that return early. Where a flag is read, unsafe:
+    the `break` or `return` becomes `sys.exit(…)`.
 
     ## Leaves alone
 
@@ -83,6 +85,39 @@ class HandlerFallsThrough(ScriptRule):
                 if marked and all(self._falls_through(script, handler, outcome) for outcome in marked):
                     yield self._diagnostic(script, handler, number)
                     break
+        seen: set[int] = set()
+        for row, end in ends_of_preemptions(script):
+            if end.reader is not None and id(end.reader) not in seen and self._ends_well(end):
+                seen.add(id(end.reader))
+                yield self._reader(script, row, end.reader)
+
+    @staticmethod
+    def _ends_well(end: End) -> bool:
+        """Say whether a run that was marked because of a flag ends as if it had come to its end."""
+        return end.marked and end.code == 0 and end.status == 0 and end.completion.ending is Ending.NORMAL
+
+    def _reader(self, script: Script, row: str, reader: ast.stmt) -> Diagnostic:
+        assert isinstance(reader, (ast.If, ast.While))
+        return self.at(
+            script.span(reader.test),
+            f"what reads the flag that the handler of {row} sets ends without a non-zero exit status: "
+            "W&B takes the preempted run for finished",
+            outcome=describe_outcome(row, True, 0),
+            fix=self._exit_in(script, row, reader),
+            scope=script.span(reader.test),
+        )
+
+    @staticmethod
+    def _exit_in(script: Script, row: str, reader: ast.If | ast.While) -> Fix | None:
+        last = reader.body[-1]
+        leaves = isinstance(last, ast.Break) or (isinstance(last, ast.Return) and last.value is None)
+        if not isinstance(reader, ast.If) or not leaves or not script.editor.is_alone(script.span(last)):
+            return None
+        handlers = [handler for handler in script.preemption_handlers if row in handler.signal_names]
+        code = repair.exit_code(script, None, handlers[0])
+        reference = repair.module_name(script, "sys")
+        line = f"{reference.name}.exit({code})"
+        return Fix(f"Leave by {line}", (*reference.edits, Edit(script.span(last), line)), Applicability.UNSAFE)
 
     @staticmethod
     def _falls_through(script: Script, handler: Handler, outcome: Outcome) -> bool:

@@ -164,6 +164,11 @@ class Handler:
         return frozenset(number for registration in self.registrations for number in registration.numbers)
 
     @property
+    def signal_names(self) -> frozenset[str]:
+        """The names of all signals that it handles."""
+        return frozenset(signal.Signals(number).name for number in self.numbers)
+
+    @property
     def marks(self) -> bool:
         """Whether some way through it marks the run as preempting."""
         return any(outcome.marked for outcome in self.outcomes)
