@@ -23,11 +23,13 @@ def flake8(*arguments: str | Path, cwd: Path, data: bytes | None = None) -> list
 
 
 def test_same_findings_as_the_command_line_in_every_fixture() -> None:
+    # flake8 sees to files that `# flake8: noqa` leaves out before any plugin is asked about them.
+    left_out = ("unreadable-source", "unused-suppression")
     paths = [
         str(path.relative_to(FIXTURES))
         for kind in ("bad", "good", "fixed")
         for path in fixture_files(kind)
-        if path.suffix == ".py" and path.parent.name != "unreadable-source"
+        if path.suffix == ".py" and path.parent.name not in left_out
     ]
     findings = json.loads(lint("--isolated", "--select", "ALL", "--output-format", "json", *paths, cwd=FIXTURES).stdout)
     expected = sorted(
