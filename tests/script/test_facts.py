@@ -9,6 +9,7 @@ import pytest
 
 from wbsignal_lint.script.facts import Context, Disposition, Script, ScriptSettings, UnreadableSource
 from wbsignal_lint.script.reader import read_script
+from wbsignal_lint.script.state import RunState
 
 LOOP = "for i in range(100):\n    wandb.log({'a': i})\n"
 
@@ -141,3 +142,17 @@ def test_a_tree_that_is_handed_over_is_used() -> None:
     tree = ast.parse(text)
 
     assert read_script(text, tree=tree).tree is tree
+
+
+def test_runs_opened_beside_each_other_are_not_closed_by_the_first_finish() -> None:
+    script = read(
+        """
+        one = wandb.init(reinit="create_new")
+        two = wandb.init(reinit="create_new")
+        one.finish()
+        two.mark_preempting()
+        """
+    )
+
+    assert script.late_marks == []
+    assert [mark.state.run for mark in script.marks] == [RunState.MAYBE]

@@ -51,7 +51,7 @@ def test_what_is_recorded_before_and_after(mistake: Mistake, what: str, tmp_path
         run = measured.runs[0] if measured.runs else None
         words = describe_outcome(what, run is not None and run.marked, run.recorded if run else None)
 
-        assert words == f"{what}: {claim}", measured.output
+        assert words == f"after {what}: {claim}", measured.output
 
 
 def test_the_drill_shown_is_the_one_that_is_measured(tmp_path: Path) -> None:

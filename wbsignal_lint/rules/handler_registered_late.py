@@ -100,7 +100,8 @@ class HandlerRegisteredLate(ScriptRule):
 
     def _diagnostic(self, script: Script, registration: Registration, training: Training) -> Diagnostic:
         assert registration.handler is not None
-        names = " and ".join(use.name for use in registration.uses)
+        *others, last = (use.name for use in registration.uses)
+        names = f"{', '.join(others)} and {last}" if others else last
         loop = isinstance(training.node, (ast.For, ast.AsyncFor, ast.While))
         inside = loop and any(parent is training.node for parent in script.ancestors(registration.node))
         where = "inside the training loop, after its first steps" if inside else "after the training"

@@ -397,7 +397,9 @@ class Collector(Interpreter):
         if isinstance(code, Const) and isinstance(code.value, (str, float)):
             self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
             return []
-        if state.run is not RunState.FINISHED:
+        if state.several_runs:
+            state.run = RunState.MAYBE
+        elif state.run is not RunState.FINISHED:
             state.recorded = Const(0) if code is None or code == NONE else code
             state.run = RunState.FINISHED
             given = f"records {state.recorded.value}" if isinstance(state.recorded, Const) else "records its exit code"
@@ -620,7 +622,8 @@ def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state:
     state.decided = None
     state.init_guards = state.guards
     # Runs opened beside each other are all active.
-    state.run_site = id(node) if arguments.get(99, "reinit") != Const("create_new") else 0
+    state.several_runs = arguments.get(99, "reinit") == Const("create_new")
+    state.run_site = 0 if state.several_runs else id(node)
     return [(state, Run(state.run_site))]
 
 

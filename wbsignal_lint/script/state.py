@@ -117,6 +117,8 @@ class State:
     run: RunState = RunState.NONE
     run_site: int = 0
     """Which call of ``wandb.init()`` opened the active run; 0 if it may have been one or another."""
+    several_runs: bool = False
+    """Runs were opened beside each other (``reinit="create_new"``): finishing one leaves the others open."""
     recorded: Value | None = None
     """The exit code that W&B has on record: given to ``finish()``, or by leaving ``with wandb.init()``."""
     hooked: bool = False
@@ -184,6 +186,7 @@ def _join_states(left: State, right: State) -> State:
         heap=left.heap.join(right.heap),
         marked=left.marked,
         run=left.run if left.run is right.run else RunState.MAYBE,
+        several_runs=left.several_runs or right.several_runs,
         run_site=left.run_site if left.run_site == right.run_site else 0,
         recorded=left.recorded if left.recorded == right.recorded else UNKNOWN,
         hooked=left.hooked and right.hooked,
