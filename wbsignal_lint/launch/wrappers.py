@@ -160,7 +160,6 @@ _MPI = Wrapper(
         "--report-uri -npersocket -path -wd --path -envlist -genvlist -outfile-pattern -errfile-pattern"
     ),
 )
-_TMUX_COMMAND = Wrapper("bcdefFlnpstxyE", then=Then.EITHER)
 _NEW_TMUX = Wrapper("ceFfnstxy", then=Then.EITHER)
 _TMUX = Wrapper(
     "LSfcT",

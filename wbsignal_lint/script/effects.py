@@ -284,7 +284,7 @@ class Collector(Interpreter):
             return self.mark(node, arguments, state)
         if method == "add_signal_handler" and isinstance(node.func, ast.Attribute):
             return _add_signal_handler(self, node, arguments, state)
-        if method in ("finish", "join") and is_run_name(base) and method == "finish":
+        if method == "finish" and is_run_name(base):
             return self.finish(node, arguments, state)
         if method in _STARTS and isinstance(node.func, ast.Attribute):
             self._start(arguments, _STARTS[method], state)
