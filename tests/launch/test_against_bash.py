@@ -48,16 +48,29 @@ SCRIPTS = {
 }
 
 
+def noting_program(path: Path) -> Path:
+    """Write a program that notes its arguments; return the folder it notes them in, a file for each call.
+
+    Calls in the background run at the same time: in one log their arguments would mix.
+    """
+    log = path.parent / "log"
+    log.mkdir()
+    path.write_text(f'#!{BASH}\nfor word; do printf "%s\\0" "$word"; done > "{log}/$$"\n')
+    path.chmod(0o755)
+    return log
+
+
+def noted(log: Path) -> list[list[str]]:
+    """Return the arguments of every call, in no order."""
+    return [call.read_text().split("\0")[:-1] for call in log.iterdir()]
+
+
 def given_by_bash(script: str, folder: Path) -> list[list[str]]:
     """Run a script with a program `show` that notes its arguments."""
-    log = folder / "log"
-    program = folder / "show"
-    program.write_text(f'#!{BASH}\n{{ for word; do printf "%s\\0" "$word"; done; printf "\\n"; }} >> "{log}"\n')
-    program.chmod(0o755)
+    log = noting_program(folder / "show")
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     subprocess.run([BASH, "-c", script], env=environment, cwd=folder, check=False, capture_output=True, timeout=60)
-    lines = log.read_text().split("\n")[:-1] if log.exists() else []
-    return [line.split("\0")[:-1] for line in lines]
+    return noted(log)
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
@@ -87,9 +100,8 @@ def test_the_fix_reaches_every_agent_that_bash_starts(name: str, tmp_path: Path)
     for kind in ("bad", "fixed"):
         folder = tmp_path / kind
         folder.mkdir()
-        log = folder / "log"
+        log = noting_program(folder / "wandb")
         for program, text in {
-            "wandb": f'{{ printf "%s\\0" "$@"; printf "\\n"; }} >> "{log}"',
             "srun": 'while [[ $1 == -* ]]; do shift; done; exec "$@"',
             "sleep": "exit 0",
         }.items():
@@ -107,7 +119,7 @@ def test_the_fix_reaches_every_agent_that_bash_starts(name: str, tmp_path: Path)
             capture_output=True,
             timeout=60,
         )
-        agents[kind] = [line.split("\0")[:-1] for line in log.read_text().split("\n")[:-1]]
+        agents[kind] = noted(log)
 
     assert len(agents["bad"]) > 1
     assert sum("--forward-signals" in arguments for arguments in agents["bad"]) <= 1  # arrays.sh has one that is right

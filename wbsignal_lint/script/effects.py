@@ -1,615 +1,52 @@
-"""What calls into other modules do to a run, to signals and to the process; and the facts collected on the way.
+"""What calls into other modules do to a run, to signals and to the process: canonical name → effect.
 
-Sources for each effect: W&B's client as measured (0.10.33 to 0.31.0), and the Python documentation of ``signal``,
-``os`` and ``sys``.
+Sources: W&B's client as measured (0.10.33 to 0.31.0), and the Python documentation of ``signal``, ``os`` and ``sys``.
 """
 
 from __future__ import annotations
 
 import ast
-import itertools
 import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from wbsignal_lint.script.evaluator import Evaluated, external, last_identifier, own_nodes
+from wbsignal_lint.script.evaluator import Evaluated, external, last_identifier
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
-    Exit,
-    Finish,
-    Handler,
-    HandlerCall,
     Init,
-    LateMark,
-    Mark,
-    Registration,
-    Replacement,
-    Script,
-    SignalUse,
 )
-from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, Heap
-from wbsignal_lint.script.interpreter import CallArguments, Interpreter
-from wbsignal_lint.script.relevance import relevant_functions
-from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
+from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS
+from wbsignal_lint.script.interpreter import CallArguments
+from wbsignal_lint.script.state import Completion, Ending, RunState, State
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
-    BoundMethod,
     Class,
     Const,
     External,
-    Function,
-    Instance,
     Items,
     Partial,
     Result,
     Run,
     SignalNumber,
     Value,
+    function_of,
 )
-from wbsignal_lint.script.vocabulary import (
-    ends_process,
-    is_blocking_training,
-    is_run_name,
-    is_training_step,
-    sets_flag,
-)
+from wbsignal_lint.script.vocabulary import DEFAULT_HANDLERS
 
-__all__ = ["Collector", "function_of", "is_known_call"]
+if TYPE_CHECKING:
+    from wbsignal_lint.script.collector import Collector
 
-_DEFAULTS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
-_PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
-_UNCATCHABLE = frozenset({int(signal.SIGKILL), int(signal.SIGSTOP)})
+__all__ = ["EFFECTS", "Effect", "add_signal_handler"]
 
-# Runners that call the function they are given, in place.
-_CALLS_ITS_ARGUMENT = frozenset(
-    {"absl.app.run", "tensorflow.app.run", "tensorflow.compat.v1.app.run", "fire.Fire", "typer.run", "tyro.cli"}
-)
+
+_ITSELF = frozenset({"os.getpid", "os.getpgrp", "os.getpgid"})
+
 MAX_RANGE = 256
 """The numbers of longer ranges are not told apart."""
 
-_ITSELF = frozenset({"os.getpid", "os.getpgrp", "os.getpgid"})
-_HARMLESS = sys.stdlib_module_names | {"wandb", "torch", "numpy", "jax", "tensorflow", "tqdm", "loguru"}
-"""Modules whose functions mark no run."""
-_THREADS = frozenset({"threading.Thread", "threading.Timer"})
-_WORKERS = frozenset(
-    {
-        "multiprocessing.Process",
-        "multiprocessing.Pool",
-        "multiprocessing.context.Process",
-        "torch.multiprocessing.Process",
-        "torch.multiprocessing.Pool",
-        "concurrent.futures.ProcessPoolExecutor",
-        "torch.utils.data.DataLoader",
-    }
-)
-
-# Methods by whose name a thread or worker is recognised where the object isn't known: context.Process(target=…).
-_STARTS = {
-    "Process": Context.WORKER,
-    "Pool": Context.WORKER,
-    "ProcessPoolExecutor": Context.WORKER,
-    "DataLoader": Context.WORKER,
-    "map": Context.WORKER,
-    "imap": Context.WORKER,
-    "imap_unordered": Context.WORKER,
-    "starmap": Context.WORKER,
-    "map_async": Context.WORKER,
-    "apply_async": Context.WORKER,
-    "Thread": Context.THREAD,
-    "Timer": Context.THREAD,
-    "submit": Context.THREAD,
-    "run_in_executor": Context.THREAD,
-    "start_new_thread": Context.THREAD,
-}
-_TASKS = frozenset({"create_task", "ensure_future", "wait_for", "shield"})
-
 Effect = Callable[["Collector", ast.Call, CallArguments, State], Evaluated]
-
-
-class Collector(Interpreter):
-    """Interprets a script and collects its facts into a `Script`."""
-
-    def __init__(self, script: Script) -> None:
-        super().__init__()
-        self.script = script
-        self.relevant = relevant_functions(script.tree, script.settings.training_calls)
-        self.context = Context.MAIN
-        self.handler: Handler | None = None
-        self.live_heap: Heap | None = None
-        """What is known of every variable while training goes on: when the signal comes."""
-        self.started: list[tuple[Value, Context]] = []
-        """Functions handed to threads and workers."""
-        self.instances: dict[int, Instance] = {}
-        self.by_loop: set[str] = set()
-        """Numbers of the signals whose handler an event loop calls, without arguments of its own."""
-        self._left_out: list[LateMark] = []
-        """Marks that some path comes to too late, or not at all; others may come to them in time."""
-        self._registrations: dict[int, Registration] = {}
-        self._handlers: dict[tuple[int, int], Handler] = {}
-        self._handler_calls: dict[int, HandlerCall] = {}
-        self._written: list[tuple[set[str], ast.expr]] = []
-        self._seen: set[tuple[object, ...]] = set()
-        self._sites = itertools.count(1)
-
-    # -- hooks of the interpreter ---------------------------------------------------------------------------------
-
-    @property
-    def in_handler(self) -> bool:
-        """Whether a signal handler is being run."""
-        return self.handler is not None
-
-    @contextmanager
-    def writing(self, target: ast.expr, value: Value, written: ast.expr | None) -> Iterator[None]:
-        """Remember which element of a display the loop is at."""
-        if written is None:
-            yield
-            return
-        names = {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
-        self._written.append((names, written))
-        try:
-            yield
-        finally:
-            self._written.pop()
-
-    def note_write(self, name: str, state: State, *, outside: bool) -> None:
-        """Keep what a handler sets: other code may read it."""
-        if self.in_handler:
-            state.effects |= {f"?{name}" if outside else name}
-
-    def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
-        """Keep an exit, once for each kind of state it is reached in."""
-        key = (id(node), self.handler, completion, state.run, state.recorded, state.marked, self._signum(state))
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        name, number = self._signal_in_reach(state)
-        found = Exit(node, completion, replace(state), self.frame.function, name, number, self.trail)
-        (self.handler.exits if self.handler is not None else self.script.exits).append(found)
-
-    def note_unreached(self, statements: Sequence[ast.stmt], paths: list[Path]) -> None:
-        """Keep the marks behind an exit."""
-        after = next((end.node for _, end in paths), None)
-        ended = all(end.ending in (Ending.EXIT, Ending.DEAD) and not state.marked for state, end in paths)
-        if ended and after is not None:
-            self._left_out += [LateMark(node, after, False, self.handler) for node in _marks_in(statements)]
-
-    def note_skipped(self, statements: Sequence[ast.stmt], state: State) -> None:
-        """Keep the marks of a handler that are left out as the run is closed: ``if wandb.run is not None``."""
-        if self.handler is not None:
-            for node in _marks_in(statements):
-                self._note_late(node, state, self.handler)
-
-    def _note_late(self, node: ast.Call, state: State, handler: Handler) -> None:
-        closed = state.run is RunState.FINISHED and not state.marked
-        if closed and state.decided is not None and state.decided.node is not None:
-            self._left_out.append(LateMark(node, state.decided.node, True, handler))
-
-    def late_marks(self) -> list[LateMark]:
-        """Return the marks that come too late on every path, in the order of their places."""
-        reached: dict[int, list[Mark]] = {}
-        for mark in (*self.script.marks, *(mark for handler in self.script.handlers for mark in handler.marks_made)):
-            reached.setdefault(id(mark.node), []).append(mark)
-        found = {id(late.node): late for late in reversed(self._left_out) if id(late.node) not in reached}
-        for number, marks in reached.items():
-            decided = marks[0].state.decided
-            late = all(mark.state.run is RunState.FINISHED and not mark.state.marked for mark in marks)
-            if late and decided is not None and decided.node is not None:
-                found[number] = LateMark(marks[0].node, decided.node, True, None)
-        return sorted(found.values(), key=lambda late: (late.node.lineno, late.node.col_offset))
-
-    def note_with(self, node: ast.With | ast.AsyncWith, item: ast.withitem, value: Value, state: State) -> None:
-        """Note which runs are entered as context managers."""
-        if isinstance(value, Run):
-            for init in self.script.inits:
-                if init.node is item.context_expr or not isinstance(item.context_expr, ast.Call):
-                    init.managed = True
-
-    def worth_following(self, function: Function) -> bool:
-        """Say whether a function can matter: everything in a handler, else what the relevant names lead to."""
-        return self.in_handler or id(function.node) in self.relevant
-
-    def new_instance(self, cls: Class) -> Instance:
-        """Remember an object of each class, as the receiver of methods that nobody calls."""
-        instance = super().new_instance(cls)
-        self.instances[id(cls.node)] = instance
-        return instance
-
-    # -- calls ----------------------------------------------------------------------------------------------------
-
-    def call(self, node: ast.Call, state: State) -> Evaluated:
-        """Evaluate a call; take note of one that stands where a handler is to be given."""
-        self._expect_handler_call(node, state)
-        results = super().call(node, state)
-        found = self._handler_calls.get(id(node))
-        if found is not None and results:
-            found.leaves = False
-            found.returns_handler |= any(not _is_no_handler(value) for _, value in results)
-        return results
-
-    def _expect_handler_call(self, node: ast.Call, state: State) -> None:
-        """Look whether a registration is given the call of a function of this file instead of the function."""
-        method = last_identifier(node.func)
-        if method not in ("signal", "add_signal_handler") or len(node.args) < 2 or self.in_handler:
-            return
-        inner = node.args[1]
-        if not isinstance(inner, ast.Call) or id(inner) in self._handler_calls:
-            return
-        called = self.evaluate(node.func, state.fork())[0][1] if method == "signal" else UNKNOWN
-        if method == "signal" and called != External("signal.signal"):
-            return
-        # An argument that is a call is no name to look up: functools.partial(handle, model), make()().
-        if not isinstance(inner.func, (ast.Name, ast.Attribute)):
-            return
-        function = function_of(self.evaluate(inner.func, state.fork())[0][1])
-        if function is not None and self.worth_following(function) and not isinstance(function.node, ast.Lambda):
-            self._handler_calls[id(inner)] = found = HandlerCall(node, inner, function)
-            self.script.handler_calls.append(found)
-
-    def call_external(self, callee: Value, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-        """Say what a call of something that is not defined in this file does."""
-        path = callee.path if isinstance(callee, External) else ""
-        effect = _EFFECTS.get(path)
-        if effect is not None:
-            return effect(self, node, arguments, state)
-        if path == "sys.exit":
-            early = isinstance(callee, External) and callee.early
-            # `sys.exit` itself is looked up before its argument is evaluated; an alias was bound long before.
-            around = early and state.hooked and isinstance(node.func, ast.Attribute)
-            seen = state.hooked and not early
-            return self.leave(node, arguments.get(0), state, "sys.exit", seen=seen, around_init=around)
-        if path in _CALLS_ITS_ARGUMENT and arguments.positional:
-            hooked = state.hooked
-            results = self.call_value(arguments.positional[0], node, CallArguments(starred=True), state)
-            if path != "absl.app.run":
-                return results
-            for after, value in results:
-                # absl ends with sys.exit(main(argv)).
-                self.leave(node, value, after, "app.run", seen=False, around_init=after.hooked and not hooked)
-            return []
-        if path in _THREADS or path in _WORKERS:
-            self._start(arguments, Context.THREAD if path in _THREADS else Context.WORKER, state)
-        return self._call_by_name(callee, path, node, arguments, state)
-
-    def _call_by_name(
-        self, callee: Value, path: str, node: ast.Call, arguments: CallArguments, state: State
-    ) -> Evaluated:
-        """Recognise a method by its name where its object can't be known."""
-        method = last_identifier(node.func)
-        base = last_identifier(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-        if method == "mark_preempting":
-            return self.mark(node, arguments, state)
-        if method == "add_signal_handler" and isinstance(node.func, ast.Attribute):
-            return _add_signal_handler(self, node, arguments, state)
-        if method == "finish" and is_run_name(base):
-            return self.finish(node, arguments, state)
-        if method in _STARTS and isinstance(node.func, ast.Attribute):
-            self._start(arguments, _STARTS[method], state)
-        if method in _TASKS and arguments.positional:
-            return [(state, arguments.positional[0])]
-        if method == "gather":
-            return [(state, Items(arguments.positional))]
-        if method == "run_until_complete" and arguments.positional:
-            return self.wait_for(arguments.positional[0], state)
-        if self._is_training(path, base, method, arguments):
-            blocking = not is_training_step(base, method) and method != "log"
-            states = self.train(node, state, blocking=blocking)
-            return [(after, Result(path, id(node)) if path else UNKNOWN) for after in states]
-        if self.in_handler:
-            self._note_unknown_call(callee, path, base, method, arguments, state)
-        return [(state, Result(path, id(node)) if path else UNKNOWN)]
-
-    def _is_training(self, path: str, base: str, method: str, arguments: CallArguments) -> bool:
-        configured = self.script.settings.training_calls
-        if path in configured or method in configured:
-            return True
-        if path and path.split(".")[0] in ("sklearn", "xgboost"):
-            return False
-        has_arguments = arguments.starred or any(True for _ in arguments)
-        if method == "log" and is_run_name(base):
-            first = arguments.get(0)
-            return not (isinstance(first, Const) and isinstance(first.value, (str, int)))
-        return is_training_step(base, method) or is_blocking_training(base, method, has_arguments)
-
-    def _note_unknown_call(
-        self, callee: Value, path: str, base: str, method: str, arguments: CallArguments, state: State
-    ) -> None:
-        if self.handler is not None and isinstance(callee, External) and path.split(".")[0] not in _HARMLESS:
-            self.handler.unfollowed = True
-        previous = isinstance(callee, Result) and callee.path in _PREVIOUS
-        takes_signal = any(isinstance(value, SignalNumber) for value in arguments) and not path.startswith(
-            ("builtins.", "logging.", "signal.", "os.", "time.")
-        )
-        logs = base.lower().endswith(("logger", "logging", "log", "console")) or path.startswith("logging.")
-        if previous or (takes_signal and not logs) or (ends_process(method) and not logs):
-            state.effects |= {f"?{method}()"}
-        elif base and sets_flag(method):
-            self.note_write(base, state, outside=False)
-
-    def _start(self, arguments: CallArguments, context: Context, state: State) -> None:
-        words = ("target", "function", "func", "initializer", "worker_init_fn")
-        given = [value for name, value in arguments.keywords if name in words]
-        if self.in_handler and given:
-            self.note_write("started", state, outside=True)
-        self.started += [
-            (value, context) for value in (*arguments.positional, *given) if function_of(value) is not None
-        ]
-
-    # -- what the effects do --------------------------------------------------------------------------------------
-
-    def leave(
-        self,
-        node: ast.Call,
-        code: Value | None,
-        state: State,
-        how: str,
-        *,
-        seen: bool,
-        around_init: bool = False,
-    ) -> Evaluated:
-        """End the process by ``SystemExit``."""
-        completion = Completion(Ending.EXIT, node, code or NONE, seen, how, around_init, "builtins.SystemExit")
-        if seen:
-            state.exit_called = code or NONE
-        self.note_exit(node, completion, state)
-        self.escapes.append((state, completion))
-        return []
-
-    def die(self, node: ast.Call, code: Value | None, state: State, how: str) -> Evaluated:
-        """End the process at once, past every hook."""
-        completion = Completion(Ending.DEAD, node, code, how=how)
-        self.note_exit(node, completion, state)
-        self.escapes.append((state, completion))
-        return []
-
-    def mark(self, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-        """Mark the active run as preempting; without one the client raises."""
-        if state.run in (RunState.FINISHED, RunState.NONE) and self.in_handler:
-            if self.handler is not None:
-                self._note_late(node, state, self.handler)
-            self.escapes.append(
-                (state, Completion(Ending.RAISE, node, how="call", exception="builtins.AttributeError"))
-            )
-            return []
-        made = Mark(node, replace(state, heap=state.heap.fork()), self.context, self.trail, bool(self.loops))
-        (self.handler.marks_made if self.handler is not None else self.script.marks).append(made)
-        state.marked = True
-        return [(state, NONE)]
-
-    def finish(self, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
-        """End the run with the exit code given, or with 0."""
-        code = arguments.get(0, "exit_code")
-        if arguments.starred and code is None:
-            code = UNKNOWN
-        argument = next((word.value for word in node.keywords if word.arg == "exit_code"), None)
-        if argument is None and node.args:
-            argument = node.args[0]
-        name, number = self._signal_in_reach(state)
-        key = (id(node), self.handler, number, state.run, code)
-        if key not in self._seen:
-            self._seen.add(key)
-            before = replace(state, heap=state.heap.fork())
-            found = Finish(node, code, argument, before, self.frame.function, name, number, self.trail)
-            (self.handler.finishes if self.handler is not None else self.script.finishes).append(found)
-        if isinstance(code, Const) and isinstance(code.value, (str, float)):
-            self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
-            return []
-        if state.several_runs:
-            state.run = RunState.MAYBE
-        elif state.run is not RunState.FINISHED:
-            state.recorded = Const(0) if code is None or code == NONE else code
-            state.run = RunState.FINISHED
-            given = f"records {state.recorded.value}" if isinstance(state.recorded, Const) else "records its exit code"
-            state.decided = Decision(Cause.FINISH, f"{last_identifier(node.func)}() {given}", node)
-        return [(state, NONE)]
-
-    def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
-        """Take note of a step of training, or of a call that trains to its end; return the states it leads to."""
-        if self.in_handler:
-            return [state]
-        place: ast.AST | None = node if blocking and not self.loops else (self.loops[0] if self.loops else None)
-        if place is None:
-            return [state]
-        live = state.heap.fork()
-        self.live_heap = live if self.live_heap is None else self.live_heap.join(live)
-        if state.trained is None:
-            state.trained = Training(place, self.trail)
-        return [state]
-
-    # -- registrations --------------------------------------------------------------------------------------------
-
-    def register(self, node: ast.Call, api: str, target: Value, bound: Value, state: State, argument: ast.expr) -> None:
-        """Take note of a call that binds a signal."""
-        number = self._number(target)
-        if number is None:
-            self.script.binds_unknown_signals |= self.handler is None
-            return
-        if isinstance(bound, Instance):
-            bound = self.attribute(bound, "__call__", state)
-        disposition = self._disposition(bound)
-        self._note_replacement(node, number, bound, disposition, api, state)
-        state.heap.set(DISPOSITIONS, str(number), bound)
-        if self.in_handler:
-            return
-        found = self._registrations.get(id(node))
-        if found is None:
-            found = Registration(node, api, disposition, None, self.context, self.trail)
-            found.result_used = not self._is_statement(node)
-            found.guards = state.guards
-            self._registrations[id(node)] = found
-            self.script.registrations.append(found)
-        if disposition is Disposition.HANDLER:
-            found.handler = self._handler_for(bound)
-            if found not in found.handler.registrations:
-                found.handler.registrations.append(found)
-        use = self._use(number, argument)
-        if use not in found.uses:
-            found.uses.append(use)
-        if found.late is None and state.trained is not None and number not in state.registered:
-            found.late = state.trained
-            found.trail = self.trail
-        if disposition in (Disposition.HANDLER, Disposition.UNKNOWN, Disposition.IGNORE):
-            state.registered |= {number}
-        else:
-            state.registered -= {number}
-
-    def refuses(self, node: ast.Call, target: Value, state: State, exception: str) -> bool:
-        """Raise what registering SIGKILL or SIGSTOP raises; rules look at what follows all the same."""
-        if self._number(target) not in _UNCATCHABLE:
-            return False
-        self.escapes.append((state.fork(), Completion(Ending.RAISE, node, how="call", exception=exception)))
-        return not self.speculates
-
-    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
-        """Take note of an ``except`` that allows for a signal that can't be caught."""
-        registration = self._registrations.get(id(end.node))
-        if registration is not None:
-            registration.refusal_caught = True
-
-    def _note_replacement(
-        self, node: ast.Call, number: int, bound: Value | None, disposition: Disposition, by: str, state: State
-    ) -> None:
-        """Take note of a signal that is taken away from a handler which was registered before on the same path."""
-        previous = state.heap.get(DISPOSITIONS, str(number))
-        owner = function_of(previous) if previous is not None else None
-        if owner is None or previous is None or number not in state.registered or self.in_handler:
-            return
-        if disposition not in (Disposition.HANDLER, Disposition.UNKNOWN):
-            return
-        now = function_of(bound) if bound is not None else None
-        handler = self._handler_for(previous)
-        earlier = next((found for found in handler.registrations if number in found.numbers), None)
-        if earlier is None or earlier.node is node or (now is not None and now.node is owner.node):
-            return
-        if any(guard not in earlier.guards for guard in state.guards):
-            return
-        if not any(found.node is node and found.number == number for found in self.script.replacements):
-            later = self._handler_for(bound) if now is not None and bound is not None else None
-            kept = not self._is_statement(node)
-            replacement = Replacement(
-                node, number, earlier, handler, later, by, self.context, state.trained is not None, kept
-            )
-            self.script.replacements.append(replacement)
-
-    def _is_statement(self, node: ast.Call) -> bool:
-        """Say whether a call stands by itself, so that nobody sees what it returns."""
-        statement = self.frame.statement
-        return isinstance(statement, ast.Expr) and statement.value is node
-
-    @staticmethod
-    def _number(target: Value) -> int | None:
-        if isinstance(target, Const) and isinstance(target.value, int) and not isinstance(target.value, bool):
-            number = int(target.value)
-            return number if number in {int(known) for known in signal.Signals} else None
-        return None
-
-    @staticmethod
-    def _disposition(bound: Value) -> Disposition:
-        if function_of(bound) is not None:
-            return Disposition.HANDLER
-        if isinstance(bound, External):
-            if bound.path == "signal.SIG_IGN":
-                return Disposition.IGNORE
-            if bound.path in _DEFAULTS:
-                return Disposition.DEFAULT
-        if isinstance(bound, Result) and bound.path in _PREVIOUS:
-            return Disposition.RESTORE
-        return Disposition.UNKNOWN
-
-    def _handler_for(self, bound: Value) -> Handler:
-        function = function_of(bound)
-        assert function is not None
-        receiver = (
-            bound.receiver.ident if isinstance(bound, BoundMethod) and isinstance(bound.receiver, Instance) else 0
-        )
-        key = (id(function.node), receiver)
-        known = self._handlers.get(key)
-        if known is None:
-            known = Handler(function.name, function, bound)
-            self._handlers[key] = known
-            self.script.handlers.append(known)
-        return known
-
-    def _use(self, number: int, argument: ast.expr) -> SignalUse:
-        name = signal.Signals(number).name
-        read = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)}
-        for bound, written in reversed(self._written):
-            if bound & read:
-                return SignalUse(number, name, written, element=True)
-        return SignalUse(number, name, argument)
-
-    def redeliver(self, node: ast.Call, number: int, state: State) -> Evaluated:
-        """Say what the process's own handler does when the process sends itself a signal: anything, for rules."""
-        state.effects |= {"?kill()"} if self.in_handler else set()
-        return [(state, NONE)]
-
-    def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
-        """Return what ``signal.getsignal()`` and ``signal.signal()`` say was bound before: something to restore."""
-        number = self._number(target) if target is not None else None
-        if path == "signal.getsignal" and number is not None:
-            self.script.queried.add(number)
-        return Result(path, id(node))
-
-    def is_set(self, event: Value, state: State) -> Value:
-        """Return whether an event object is set: rules must allow for both."""
-        return UNKNOWN
-
-    # -- signal numbers -------------------------------------------------------------------------------------------
-
-    def _signum(self, state: State) -> int | None:
-        return self._signal_in_reach(state)[1]
-
-    def _signal_in_reach(self, state: State) -> tuple[str | None, int | None]:
-        """Return a name that holds the handler's signal number where the execution stands, and the number."""
-        if self.handler is None:
-            return None, None
-        for frame in reversed(self.frame.frames):
-            for name, value in state.heap.names(frame):
-                if isinstance(value, SignalNumber) and isinstance(value.value, int):
-                    return name, int(value.value)
-        return None, self.signal_number
-
-    signal_number: int | None = None
-    """The signal that the handler being run was called for."""
-
-
-def _marks_in(statements: Sequence[ast.stmt]) -> list[ast.Call]:
-    """Return the calls of ``mark_preempting()`` that stand in statements, but for nested functions."""
-    return [
-        node
-        for node in own_nodes(statements)
-        if isinstance(node, ast.Call) and last_identifier(node.func) == "mark_preempting"
-    ]
-
-
-def function_of(bound: Value) -> Function | None:
-    """Return the function of this file that a callable value comes down to, if it is one."""
-    if isinstance(bound, Function):
-        return bound
-    if isinstance(bound, BoundMethod):
-        return bound.function
-    if isinstance(bound, Partial):
-        return function_of(bound.callee)
-    return None
-
-
-def _is_no_handler(value: Value) -> bool:
-    """Say whether a value surely is no handler; Python takes 0 and 1 for ``SIG_DFL`` and ``SIG_IGN``."""
-    return isinstance(value, (Items, Run)) or (
-        isinstance(value, Const) and (value.value is None or isinstance(value.value, str))
-    )
-
-
-def is_known_call(bound: Value) -> bool:
-    """Say whether it is known what calling an object of another module does: ``sys.exit``, ``event.set``."""
-    callee = bound.callee if isinstance(bound, Partial) else bound
-    return isinstance(callee, External) and (callee.path in _EFFECTS or callee.path == "sys.exit")
-
-
-# -- the table of effects: canonical name → what a call does ----------------------------------------------------------
 
 
 def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
@@ -704,7 +141,7 @@ def _deliver(collector: Collector, node: ast.Call, target: Value | None, state: 
         state.effects |= {"?kill()"} if collector.in_handler else set()
         return [(state, NONE)]
     bound = state.heap.get(DISPOSITIONS, str(number))
-    is_default = bound is None or (isinstance(bound, External) and bound.path in _DEFAULTS)
+    is_default = bound is None or (isinstance(bound, External) and bound.path in DEFAULT_HANDLERS)
     if number == signal.SIGKILL or (is_default and number != signal.SIGINT):
         return collector.die(node, Const(128 + number), state, "SIGKILL" if number == signal.SIGKILL else "re-kill")
     if number == signal.SIGINT and is_default:
@@ -725,7 +162,7 @@ def _signal(collector: Collector, node: ast.Call, arguments: CallArguments, stat
     return [(state, previous)]
 
 
-def _add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+def add_signal_handler(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     if len(arguments.positional) < 2:
         return [(state, NONE)]
     target, callback, *rest = arguments.positional
@@ -842,7 +279,7 @@ def _range(collector: Collector, node: ast.Call, arguments: CallArguments, state
     return [(state, Items(tuple(Const(number) for number in found)))]
 
 
-_EFFECTS: dict[str, Effect] = {
+EFFECTS: dict[str, Effect] = {
     "wandb.init": _init,
     "wandb.setup": _setup,
     "wandb.agent": _agent,

@@ -6,14 +6,14 @@ import ast
 import functools
 
 from wbsignal_lint.diagnostics import LineIndex
-from wbsignal_lint.script.effects import Collector, function_of
+from wbsignal_lint.script.collector import Collector
 from wbsignal_lint.script.evaluator import last_identifier, own_nodes
 from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
 from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
 from wbsignal_lint.script.uncalled import uncalled_marks
-from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value
+from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value, function_of
 
 __all__ = ["parse", "read_script"]
 

@@ -23,6 +23,7 @@ __all__ = [
     "SignalNumber",
     "Unknown",
     "Value",
+    "function_of",
     "join",
 ]
 
@@ -172,3 +173,14 @@ def join(left: Value | None, right: Value | None) -> Value:
         if (one is None or one == NONE) and isinstance(other, (External, Run, Function, Instance, Class, BoundMethod)):
             return other
     return UNKNOWN
+
+
+def function_of(bound: Value) -> Function | None:
+    """Return the function of this file that a callable value comes down to, if it is one."""
+    if isinstance(bound, Function):
+        return bound
+    if isinstance(bound, BoundMethod):
+        return bound.function
+    if isinstance(bound, Partial):
+        return function_of(bound.callee)
+    return None

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["TRAIN_FUNCTIONS", "ends_process", "is_blocking_training", "is_run_name", "is_training_step", "sets_flag"]
+__all__ = [
+    "DEFAULT_HANDLERS",
+    "TRAIN_FUNCTIONS",
+    "ends_process",
+    "is_blocking_training",
+    "is_run_name",
+    "is_training_step",
+    "sets_flag",
+]
+
+DEFAULT_HANDLERS = frozenset({"signal.SIG_DFL", "signal.default_int_handler"})
+"""What a signal can be set to that is no handler of the script's own, by its canonical name."""
 
 _RUN = re.compile(r"(^|_)(run|wandb|wandb_run|experiment|wandb_logger|tracker|accelerator)$", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"(^|_)(opt|optim|optimi[sz]er|scaler|grad_scaler)s?(_?\w{1,3})?$", re.IGNORECASE)
