@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 __all__ = [
     "Applicability",
+    "Confidence",
     "Diagnostic",
     "Edit",
     "FileReport",
@@ -35,6 +36,17 @@ class Severity(str, Enum):
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
+
+
+class Confidence(str, Enum):
+    """How far a finding rests on the file alone.
+
+    ``high``: what the file says decides, and the outcome was measured. ``medium``: it also takes what a linter can't
+    see (a scheduler's settings, versions, how the script is launched), for which the usual default is assumed.
+    """
+
+    HIGH = "high"
+    MEDIUM = "medium"
 
 
 class Applicability(str, Enum):
@@ -134,6 +146,7 @@ class Diagnostic:
     url: str = ""
     scope: Span | None = None
     """The whole statement; a ``noqa`` comment on any of its lines suppresses. ``None``: the lines of ``span``."""
+    confidence: Confidence = Confidence.HIGH
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from wbsignal_lint.diagnostics import Diagnostic, FileReport, Fix, LineIndex, Problem, Severity
+from wbsignal_lint.diagnostics import Confidence, Diagnostic, FileReport, Fix, LineIndex, Problem, Severity
 from wbsignal_lint.formats._style import Style
 
 __all__ = ["render"]
@@ -26,6 +26,7 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic) -> dict[st
     return {
         "cell": None,
         "code": diagnostic.code,
+        "confidence": diagnostic.confidence.value,
         "end_location": _location(lines, diagnostic.span.end),
         "filename": filename,
         "fix": _fix(lines, diagnostic.fix),
@@ -44,6 +45,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
     return {
         "cell": None,
         "code": "WBS001",
+        "confidence": Confidence.HIGH.value,
         "end_location": location,
         "filename": problem.filename,
         "fix": None,

@@ -73,6 +73,7 @@ class AgentWithoutForwardSignals(LaunchRule):
     code = "WBS401"
     name = "agent-without-forward-signals"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every agent of which it is certain that it does not forward signals."""

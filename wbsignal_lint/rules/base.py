@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from wbsignal_lint.diagnostics import Diagnostic, Fix, Related, Severity, Span
+from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity, Span
 
 if TYPE_CHECKING:
     from wbsignal_lint.launch.facts import LaunchFile
@@ -35,11 +35,19 @@ class Rule(abc.ABC):
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
+    confidence: ClassVar[Confidence] = Confidence.HIGH
+    fixes: ClassVar[tuple[Applicability, ...]] = ()
+    """The kinds of fix it can offer, the usual one first; the fixtures hold it to that."""
 
     @property
     def url(self) -> str:
         """The address of the rule's documentation."""
         return url_of(self.name)
+
+    @classmethod
+    def fix_kinds(cls) -> str:
+        """Say in words which fixes it offers: ``safe``, ``safe or unsafe``, ``unsafe``, ``none``."""
+        return " or ".join(kind.value for kind in cls.fixes) or "none"
 
     @classmethod
     def documentation(cls) -> str:
@@ -68,7 +76,19 @@ class Rule(abc.ABC):
         scope: Span | None = None,
     ) -> Diagnostic:
         """Make a diagnostic of this rule at ``span``."""
-        return Diagnostic(self.code, self.name, self.severity, message, span, outcome, fix, related, self.url, scope)
+        return Diagnostic(
+            self.code,
+            self.name,
+            self.severity,
+            message,
+            span,
+            outcome,
+            fix,
+            related,
+            self.url,
+            scope,
+            self.confidence,
+        )
 
 
 class ScriptRule(Rule):

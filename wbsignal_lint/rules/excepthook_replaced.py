@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Script
 from wbsignal_lint.script.moving import move_before_init
@@ -69,6 +69,7 @@ class ExcepthookReplaced(ScriptRule):
     code = "WBS310"
     name = "excepthook-replaced"
     severity = Severity.WARNING
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each replacement that hides a crash."""

@@ -92,6 +92,7 @@ class ExitAfterRunClosed(ScriptRule):
     code = "WBS309"
     name = "exit-after-run-closed"
     severity = Severity.ERROR
+    fixes = (Applicability.UNSAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each exit that comes after the run was closed with 0."""

@@ -77,6 +77,7 @@ class ExitBypassesWandb(ScriptRule):
     code = "WBS302"
     name = "exit-bypasses-wandb"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each exit past W&B's hooks."""

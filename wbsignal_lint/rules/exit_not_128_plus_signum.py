@@ -74,6 +74,7 @@ class ExitNot128PlusSignum(ScriptRule):
     code = "WBS307"
     name = "exit-not-128-plus-signum"
     severity = Severity.INFO
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each exit of a preemption handler with an unusual status."""

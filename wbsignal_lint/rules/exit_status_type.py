@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Exit, Finish, Script
 from wbsignal_lint.script.values import Const
@@ -70,6 +70,7 @@ class ExitStatusType(ScriptRule):
     code = "WBS311"
     name = "exit-status-type"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each status of the wrong type."""

@@ -82,6 +82,7 @@ class ExitSwallowed(ScriptRule):
     code = "WBS306"
     name = "exit-swallowed"
     severity = Severity.ERROR
+    fixes = (Applicability.UNSAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each place that stops a handler's exit."""

@@ -76,6 +76,7 @@ class FinishHidesFailure(ScriptRule):
     code = "WBS304"
     name = "finish-hides-failure"
     severity = Severity.ERROR
+    fixes = (Applicability.UNSAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each call that overwrites the exit code of a failure."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Finish, Handler, Script
@@ -76,6 +76,7 @@ class FinishWithoutExitCode(ScriptRule):
     code = "WBS303"
     name = "finish-without-exit-code"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each call that finishes the run with 0 in a handler."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Exit, Handler, Script
@@ -76,6 +76,7 @@ class HandlerExitsZero(ScriptRule):
     code = "WBS301"
     name = "handler-exits-zero"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each exit with status 0 that a preemption handler reaches."""

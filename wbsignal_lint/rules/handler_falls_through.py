@@ -75,6 +75,7 @@ class HandlerFallsThrough(ScriptRule):
     code = "WBS305"
     name = "handler-falls-through"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each handler that marks and returns."""

@@ -82,6 +82,7 @@ class HandlerNeverCalledRight(ScriptRule):
     code = "WBS106"
     name = "handler-never-called-right"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each handler that is never run as its author meant."""

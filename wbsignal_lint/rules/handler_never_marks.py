@@ -79,6 +79,7 @@ class HandlerNeverMarks(ScriptRule):
     code = "WBS202"
     name = "handler-never-marks"
     severity = Severity.INFO
+    fixes = (Applicability.UNSAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each handler that ends the run unmarked."""

@@ -78,6 +78,7 @@ class HandlerNotReentrant(ScriptRule):
     code = "WBS110"
     name = "handler-not-reentrant"
     severity = Severity.INFO
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each handler that a second delivery interrupts."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Related, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Disposition, Registration, Script
 from wbsignal_lint.script.moving import move_before_training
@@ -78,6 +78,7 @@ class HandlerRegisteredLate(ScriptRule):
     code = "WBS101"
     name = "handler-registered-late"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each registration that comes after training."""

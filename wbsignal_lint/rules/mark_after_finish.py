@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wbsignal_lint.diagnostics import Diagnostic, Fix, Related, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import LateMark, Script
 from wbsignal_lint.script.record import describe_end
@@ -73,6 +73,7 @@ class MarkAfterFinish(ScriptRule):
     code = "WBS203"
     name = "mark-after-finish"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each mark that always comes too late."""

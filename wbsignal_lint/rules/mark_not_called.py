@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity, Span
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Script
 from wbsignal_lint.script.record import describe_end
@@ -72,6 +72,7 @@ class MarkNotCalled(ScriptRule):
     code = "WBS205"
     name = "mark-not-called"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each mark that is named and not called."""

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity, Span
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Disposition, Registration, Script, SignalUse
 
@@ -80,6 +80,7 @@ class OneSignalOfTwo(ScriptRule):
     code = "WBS111"
     name = "one-signal-of-two"
     severity = Severity.INFO
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for the registration that covers one of the two signals."""

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome, exit_code_for
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Context, Disposition, Handler, Registration, Script, SignalUse
@@ -78,6 +78,7 @@ class SigintHijacked(ScriptRule):
     code = "WBS102"
     name = "sigint-hijacked"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each registration that takes SIGINT away from the user."""

@@ -75,6 +75,7 @@ class SysExitAroundInit(ScriptRule):
     code = "WBS308"
     name = "sys-exit-around-init"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each exit whose argument opens the run."""

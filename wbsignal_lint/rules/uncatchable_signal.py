@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
-from wbsignal_lint.diagnostics import Diagnostic, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Registration, Script, SignalUse
@@ -74,6 +74,7 @@ class UncatchableSignal(ScriptRule):
     code = "WBS103"
     name = "uncatchable-signal"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE, Applicability.UNSAFE)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each signal of a registration that Python refuses."""

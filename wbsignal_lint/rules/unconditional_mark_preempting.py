@@ -70,6 +70,7 @@ class UnconditionalMarkPreempting(ScriptRule):
     code = "WBS201"
     name = "unconditional-mark-preempting"
     severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each mark that the ordinary path always reaches."""

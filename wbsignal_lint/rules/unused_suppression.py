@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, LineIndex, Severity, Span
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, LineIndex, Severity, Span
 from wbsignal_lint.rules.base import Rule
 from wbsignal_lint.suppressions import Written
 
@@ -70,6 +70,7 @@ class UnusedSuppression(Rule):
     code = "WBS002"
     name = "unused-suppression"
     severity = Severity.INFO
+    fixes = (Applicability.SAFE,)
 
     def find(
         self, text: str, lines: LineIndex, comments: Iterable[Written], checked: frozenset[str]
