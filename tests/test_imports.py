@@ -17,7 +17,7 @@ PACKAGE = ROOT / "wbsignal_lint"
 # line do not know of each other.
 STOREYS = [
     "__init__",
-    "contract diagnostics",
+    "contract diagnostics project_root",
     "patterns stack nesting statements formats edits",
     "script launch",
     "comments",
