@@ -5,14 +5,13 @@ From the root of the repository::
     python docs/generate.py            # writes what is not current
     python docs/generate.py --check    # writes nothing; lists what is not current, and exits with 1 if there is any
 
-A rule's page is its docstring. README's table of rules adds what kinds of fix the fixtures of each rule pin down; its
+A rule's page is its docstring, with its severity, confidence and kinds of fix; README's table lists all of them. Its
 table of run states is asked of `wbsignal_lint.contract`, as the rules do.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from wbsignal_lint.rules import Rule, all_rules  # noqa: E402
 
 RULES = Path("docs/rules")
 README = Path("README.md")
-UNFIXABLE = frozenset({"unreadable-source"})
 
 
 def rule_page(rule: Rule) -> str:
@@ -34,28 +32,16 @@ def rule_page(rule: Rule) -> str:
     return (
         f"<!-- Made by docs/generate.py from {module}.py. -->\n"
         f"# {rule.name} ({rule.code})\n\n"
-        f"Severity: {rule.severity.value}. Fix: {fixes_of(rule)}.\n\n"
+        f"Severity: {rule.severity.value}. Confidence: {rule.confidence.value}. Fix: {rule.fix_kinds()}.\n\n"
         f"{rule.documentation()}\n"
     )
-
-
-def fixes_of(rule: Rule) -> str:
-    """Say in words which kinds of fix a rule has, as the heads of its bad fixtures pin them down."""
-    if rule.name in UNFIXABLE:
-        return "none"
-    kinds = set()
-    for path in (ROOT / "fixtures" / rule.name).glob("bad_*"):
-        match = re.search(rb"(?m)^#\s*fix:\s*(\w+)", path.read_bytes())
-        kinds.add(match[1].decode() if match else "safe")
-    first, *others = [kind for kind in ("safe", "unsafe", "none") if kind in kinds] or ["not shown by fixtures yet"]
-    return first + (f", in some forms {' or '.join(others)}" if others else "")
 
 
 def rule_table() -> str:
     """Return the table of all rules, by code."""
     rows = [
         f"| {rule.code} | [{rule.name}]({RULES}/{rule.name}.md) | {rule.severity.value} | {rule.summary()} "
-        f"| {fixes_of(rule)} |"
+        f"| {rule.fix_kinds()} |"
         for rule in all_rules()
     ]
     return "\n".join(["| Code | Name | Severity | What | Fix |", "|---|---|---|---|---|", *rows])

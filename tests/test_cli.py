@@ -285,7 +285,7 @@ def test_explaining_a_rule_by_code_or_name(project: Path) -> None:
 
     assert by_code.returncode == by_name.returncode == 0
     assert by_code.stdout == by_name.stdout
-    assert by_code.stdout.startswith("WBS301 handler-exits-zero (error)\n")
+    assert by_code.stdout.startswith("WBS301 handler-exits-zero (error; fix: safe or unsafe)\n")
     for section in ("What it finds", "Why it matters", "Example", "Fix", "Leaves alone"):
         assert f"\n## {section}\n" in by_code.stdout
 
@@ -296,8 +296,16 @@ def test_explaining_all_and_listing(project: Path) -> None:
     codes = re.findall(r"(?m)^(WBS\d{3}) ", listed)
     assert codes == sorted(codes)
     assert len(codes) >= 8
-    assert re.findall(r"(?m)^(WBS\d{3}) \S+ \(\w+\)$", every) == codes
+    assert re.findall(r"(?m)^(WBS\d{3}) \S+ \(\w+; fix: [\w ]+\)$", every) == codes
     assert lint("rule", cwd=project).stdout == listed
+    assert re.search(r"(?m)^WBS301  handler-exits-zero  +error  +safe or unsafe  +Exit status 0 in a", listed)
+
+
+def test_a_prefix_lists_its_group(project: Path) -> None:
+    done = lint("rule", "wbs10", cwd=project)
+
+    assert done.returncode == 0
+    assert {code[:5] for code in re.findall(r"(?m)^(WBS\d{3}) ", done.stdout)} == {"WBS10"}
 
 
 def test_an_unknown_rule_is_status_2_with_a_suggestion(project: Path) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support import FIXTURES, ROOT
+from tests.support import FIXTURES, ROOT, head_entry, read_source
 from wbsignal_lint import __version__
 from wbsignal_lint.diagnostics import Severity
 from wbsignal_lint.linter import LintOptions, lint_text
@@ -89,6 +89,14 @@ def test_the_examples_show_what_they_say(rule: Rule) -> None:
 @each_rule
 def test_every_rule_has_a_folder_of_fixtures(rule: Rule) -> None:
     assert (FIXTURES / rule.name).is_dir()
+
+
+@each_rule
+def test_the_kinds_of_fix_are_those_that_the_fixtures_show(rule: Rule) -> None:
+    heads = [head_entry(read_source(path), "fix") or "safe" for path in (FIXTURES / rule.name).glob("bad_*")]
+    shown = set() if rule.code == "WBS001" else set(heads) - {"none"}
+
+    assert {kind.value for kind in rule.fixes} == shown, f"`fixes` of {type(rule).__name__} has to name these"
 
 
 def test_every_folder_of_bad_fixtures_has_a_rule() -> None:

@@ -15,7 +15,8 @@ __all__ = ["list_rules", "main"]
 def main(argv: Sequence[str]) -> int:
     """Run the subcommand with its arguments and return the exit status: 2 if there is no such rule."""
     parser = argparse.ArgumentParser(prog="wbsignal-lint rule", description="Explain rules.", allow_abbrev=False)
-    parser.add_argument("rule", nargs="?", metavar="CODE|NAME", help="the rule; without it, all rules are listed")
+    what = "the rule; a prefix (WBS3) lists a group, nothing lists all"
+    parser.add_argument("rule", nargs="?", metavar="CODE|PREFIX|NAME", help=what)
     parser.add_argument("--all", action="store_true", help="explain every rule")
     arguments = parser.parse_args(argv)
     if arguments.all:
@@ -24,6 +25,10 @@ def main(argv: Sequence[str]) -> int:
         print(list_rules())
     else:
         rule = find_rule(arguments.rule)
+        group = [other for other in all_rules() if other.code.startswith(arguments.rule.upper())]
+        if rule is None and group:
+            print(_table(group))
+            return 0
         if rule is None:
             print(
                 f"wbsignal-lint: error: there is no rule {arguments.rule!r}{_suggestion(arguments.rule)}",
@@ -35,15 +40,19 @@ def main(argv: Sequence[str]) -> int:
 
 
 def list_rules() -> str:
-    """Return one line for every rule: code, severity, name, summary."""
-    width = max((len(rule.name) for rule in all_rules()), default=0)
-    return "\n".join(
-        f"{rule.code}  {rule.severity.value:<7}  {rule.name:<{width}}  {rule.summary()}" for rule in all_rules()
-    )
+    """Return one line for every rule: code, name, severity, kinds of fix, summary."""
+    return _table(all_rules())
+
+
+def _table(rules: Sequence[Rule]) -> str:
+    rows = [(rule.code, rule.name, rule.severity.value, rule.fix_kinds(), rule.summary()) for rule in rules]
+    headings = ("Code", "Name", "Severity", "Fix", "What")
+    *widths, _ = (max(map(len, column)) for column in zip(headings, *rows, strict=True))
+    return "\n".join("  ".join(map(str.ljust, row, (*widths, 0))) for row in (headings, *rows))
 
 
 def _explain(rule: Rule) -> str:
-    title = f"{rule.code} {rule.name} ({rule.severity.value})"
+    title = f"{rule.code} {rule.name} ({rule.severity.value}; fix: {rule.fix_kinds()})"
     return f"{title}\n{'=' * len(title)}\n\n{rule.documentation()}"
 
 

@@ -75,7 +75,7 @@ def check_selector(selector: str) -> None:
         return
     known = {key.casefold(): key for rule in all_rules() for key in (rule.code, rule.name)}
     close = difflib.get_close_matches(selector.casefold(), known, n=1, cutoff=0.7)
-    hint = f" (did you mean {known[close[0]]}?)" if close else ""
+    hint = f" (did you mean {known[close[0]]}?)" if close else " (`wbsignal-lint rule` lists them)"
     raise UnknownSelector(f"no rule has the code, prefix or name {selector!r}{hint}")
 
 
