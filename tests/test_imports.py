@@ -18,7 +18,7 @@ PACKAGE = ROOT / "wbsignal_lint"
 STOREYS = [
     "__init__",
     "contract diagnostics project_root",
-    "patterns stack nesting statements formats edits",
+    "patterns stack nesting statements formats edits pins",
     "script launch",
     "comments",
     "suppressions",
