@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from wbsignal_lint.diagnostics import FileReport, Problem
 from wbsignal_lint.fixing import fix_text
@@ -91,7 +92,11 @@ def _options(source: Source, job: Job) -> LintOptions:
     selection = Selection().plus(Layer(settings.select, settings.extend_select, settings.ignore)).plus(job.layer)
     ignored = _ignored_in(source, settings)
     return LintOptions(
-        selection.plus(Layer(ignore=ignored)), settings.preemption_signals, settings.training_calls, job.noqa
+        selection.plus(Layer(ignore=ignored)),
+        settings.preemption_signals,
+        settings.training_calls,
+        job.noqa,
+        Path(source.path or source.filename).absolute(),
     )
 
 

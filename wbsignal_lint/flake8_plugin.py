@@ -99,8 +99,12 @@ class WbsignalPlugin:
             tuple(self._options.wbsignal_training_calls) or settings.training_calls,
             # flake8 sees to its own suppressions; ours know of long statements and of `# wbsignal-lint: noqa`, too.
             noqa=not self._options.disable_noqa,
+            path=self._path(),
         )
 
     def _settings(self) -> Settings:
+        return nearest_settings(self._path().parent)
+
+    def _path(self) -> Path:
         path = Path(self._filename)
-        return nearest_settings((path if path.exists() else Path("stdin")).absolute().parent)
+        return (path if path.exists() else Path("stdin")).absolute()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from wbsignal_lint.comments import Comment, python_comments, shell_comments
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
@@ -32,6 +33,8 @@ class LintOptions:
     training_calls: tuple[str, ...] = ()
     noqa: bool = True
     """Whether ``noqa`` comments count."""
+    path: Path | None = None
+    """Where the file is, or would be: what its project says of versions, say, is looked up from there."""
 
 
 def gate_passes(data: bytes, kind: Kind) -> bool:
@@ -69,7 +72,7 @@ def lint_text(
 
 
 def _lint_python(report: FileReport, options: LintOptions, tree: ast.Module) -> None:
-    script = script_of(report.text, tree, options.preemption_signals, options.training_calls)
+    script = script_of(report.text, tree, options.preemption_signals, options.training_calls, options.path)
     if script is None:
         return
     for rule in options.selection.rules():
@@ -79,7 +82,7 @@ def _lint_python(report: FileReport, options: LintOptions, tree: ast.Module) -> 
 
 
 def _lint_shell(report: FileReport, options: LintOptions) -> None:
-    launch = launch_file_of(report.text)
+    launch = launch_file_of(report.text, options.path)
     if launch is None:
         return
     for rule in options.selection.rules():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbsignal_lint.launch import gate as launch_gate
@@ -60,7 +62,11 @@ def parse_python(text: str) -> ast.Module:
 
 
 def script_of(
-    text: str, tree: ast.Module, preemption_signals: tuple[str, ...], training_calls: tuple[str, ...]
+    text: str,
+    tree: ast.Module,
+    preemption_signals: tuple[str, ...],
+    training_calls: tuple[str, ...],
+    path: Path | None = None,
 ) -> Script | None:
     """Read the facts of a Python script.
 
@@ -69,6 +75,7 @@ def script_of(
         tree: the same source, parsed.
         preemption_signals: names of the signals that announce a preemption.
         training_calls: further calls that train, as dotted names.
+        path: where the script is, absolute; ``None`` if that isn't known.
 
     Returns:
         The facts, or ``None`` if the gates say that no rule can have anything to say about them.
@@ -88,14 +95,14 @@ def script_of(
     settings = ScriptSettings(preemption_signals, training_calls)
     try:
         call = with_enough_stack if depth <= _COMFORTABLE_DEPTH else with_big_stack
-        return call(lambda: read_script(text, settings, tree))
+        return call(lambda: read_script(text, settings, tree, path))
     except UnreadableSource as error:
         raise Unreadable(error.message, error.row, error.column) from None
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None
 
 
-def launch_file_of(text: str) -> LaunchFile | None:
+def launch_file_of(text: str, path: Path | None = None) -> LaunchFile | None:
     """Read the facts of a shell script, or return ``None`` if the gate says that no rule can have anything to say.
 
     Raises:
@@ -106,6 +113,6 @@ def launch_file_of(text: str) -> LaunchFile | None:
     from wbsignal_lint.launch.reader import read_launch
 
     try:
-        return with_enough_stack(lambda: read_launch(text))
+        return with_enough_stack(lambda: replace(read_launch(text), path=path))
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None

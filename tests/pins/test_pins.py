@@ -141,7 +141,7 @@ def test_what_is_not_said_is_unknown(tmp_path: Path, files: dict[str, str]) -> N
         {"requirements.txt": "-r requirements/base.txt\n", "requirements/base.txt": "wandb==0.23.1\n"},
         {"requirements.txt": "-c limits.txt\nwandb\n", "limits.txt": "wandb<0.24\n"},
         {"requirements-a.txt": "wandb==0.22.3\n", "requirements-b.txt": "wandb==0.23.1\n"},
-        {"poetry.lock": "".join(f'[[package]]\nname = "wandb"\nversion = "0.{n}.0"\n\n' for n in (12, 23))},
+        {"poetry.lock": "".join(f'[[package]]\nname = "wandb"\nversion = "0.{n}.1"\n\n' for n in (12, 23))},
     ],
 )
 def test_what_is_really_installed_decides(tmp_path: Path, files: dict[str, str]) -> None:

@@ -79,7 +79,7 @@ def rows_of_file(name: str) -> list[Row]:
         found = nearest_settings(path.resolve().parent)
         settings = ScriptSettings(found.preemption_signals, found.training_calls)
         tree = parse_python(text)
-        return with_enough_stack(lambda: forecast(read_script(text, settings, tree)))
+        return with_enough_stack(lambda: forecast(read_script(text, settings, tree, path)))
     except OSError as error:
         raise Unforeseeable(f"{name}: {error.strerror or error}") from None
     except (UndecodableSource, Unreadable) as error:

@@ -5,11 +5,14 @@ Every span counts characters of the file, also for what stands in quotes, here-d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 from wbsignal_lint.diagnostics import Edit, Span
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.pins import Pin, pins_for
 
 __all__ = ["AgentCommand", "Command", "Forwarding", "LaunchFile", "OptionSlot", "Runner", "Unknown", "Word"]
 
@@ -144,3 +147,10 @@ class LaunchFile:
     """The sweep agents it launches, one for each place."""
     wandb_versions: tuple[tuple[str, Span], ...] = field(default_factory=tuple)
     """Versions of wandb that the file itself installs: ``pip install wandb==0.23.1`` gives ``0.23.1``."""
+    path: Path | None = None
+    """Where the file is, absolute; ``None`` if that isn't known."""
+
+    @property
+    def pins(self) -> Mapping[str, Pin]:
+        """What the file's project pins, by the normalised names of the packages."""
+        return pins_for(self.path)

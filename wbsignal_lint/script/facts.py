@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ast
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 
 from wbsignal_lint.contract import PREEMPTION_SIGNALS, signal_number
 from wbsignal_lint.diagnostics import LineIndex, Span
 from wbsignal_lint.edits.python import PythonEditor
+from wbsignal_lint.pins import Pin, pins_for
 from wbsignal_lint.script.state import Completion, State, Training
 from wbsignal_lint.script.values import Function, Value
 
@@ -296,6 +298,8 @@ class Script:
     settings: ScriptSettings
     index: LineIndex
     parents: dict[int, ast.AST]
+    path: Path | None = None
+    """Where the script is, absolute; ``None`` if that isn't known."""
     registrations: list[Registration] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
     handler_calls: list[HandlerCall] = field(default_factory=list)
@@ -319,6 +323,11 @@ class Script:
     """``id()`` of every function node that runs as part of some handler."""
     shared_functions: frozenset[int] = frozenset()
     """Those of them that ordinary code calls as well."""
+
+    @cached_property
+    def pins(self) -> Mapping[str, Pin]:
+        """What the script's project pins, by the normalised names of the packages."""
+        return pins_for(self.path)
 
     @cached_property
     def editor(self) -> PythonEditor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import pathlib
 
 from wbsignal_lint.diagnostics import LineIndex
 from wbsignal_lint.script.collector import Collector
@@ -35,13 +36,16 @@ def parse(text: str) -> ast.Module:
         raise UnreadableSource(f"cannot be parsed: {error or type(error).__name__}") from error
 
 
-def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Module | None = None) -> Script:
+def read_script(
+    text: str, settings: ScriptSettings | None = None, tree: ast.Module | None = None, path: pathlib.Path | None = None
+) -> Script:
     """Read the facts of a script.
 
     Args:
         text: the decoded source, without byte order mark.
         settings: which signals announce a preemption, which calls train.
         tree: the syntax tree of ``text``, if the caller has it already.
+        path: where the script is, absolute; ``None`` if that isn't known.
 
     Raises:
         UnreadableSource: if the text is no valid Python.
@@ -49,7 +53,7 @@ def read_script(text: str, settings: ScriptSettings | None = None, tree: ast.Mod
     if tree is None:
         tree = parse(text)
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    script = Script(text, tree, settings or ScriptSettings(), LineIndex(text), parents)
+    script = Script(text, tree, settings or ScriptSettings(), LineIndex(text), parents, path)
     script.uncalled_marks = uncalled_marks(tree)
     collector = Collector(script)
     heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=module_heap()))

@@ -107,7 +107,7 @@ class _Player(Collector):
     speculates = False
 
     def __init__(self, script: Script, event: int | Event) -> None:
-        shadow = Script(script.text, script.tree, script.settings, script.index, script.parents)
+        shadow = Script(script.text, script.tree, script.settings, script.index, script.parents, script.path)
         super().__init__(shadow)
         self.event = event
         self.struck = False
