@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Script
-from wbsignal_lint.script.scenario import End, ends_of_preemptions
-from wbsignal_lint.script.state import Ending
+from wbsignal_lint.script.scenario import ends_of_preemptions
+from wbsignal_lint.script.state import Ending, Swallowed, is_exception
 
 
 class ExitSwallowed(ScriptRule):
@@ -88,16 +88,20 @@ class ExitSwallowed(ScriptRule):
         """Yield one diagnostic for each place that stops a handler's exit."""
         seen: set[int] = set()
         for row, end in ends_of_preemptions(script):
-            node = end.swallowed
-            if node is not None and id(node) not in seen and self._goes_on(script, end, node):
-                seen.add(id(node))
-                yield self._diagnostic(script, row, node)
+            swallowed = end.swallowed
+            if swallowed is None or id(swallowed.by) in seen or end.completion.ending is not Ending.NORMAL:
+                continue
+            if self._is_exit(swallowed):
+                seen.add(id(swallowed.by))
+                yield self._diagnostic(script, row, swallowed.by)
 
     @staticmethod
-    def _goes_on(script: Script, end: End, node: ast.AST) -> bool:
-        if isinstance(node, ast.ExceptHandler) and not _catches_exits(script, node):
-            return False
-        return end.completion.ending is Ending.NORMAL
+    def _is_exit(swallowed: Swallowed) -> bool:
+        """Say whether an exit was stopped that passes by ``except Exception``, by something not made for it."""
+        what = swallowed.what
+        if what.ending is Ending.EXIT:
+            return not swallowed.meant or what.exception == "builtins.SystemExit"
+        return not swallowed.meant and not is_exception(what)
 
     def _diagnostic(self, script: Script, row: str, node: ast.AST) -> Diagnostic:
         what = {ast.ExceptHandler: "this except", ast.Call: "suppress()"}.get(type(node), "leaving this finally block")
@@ -123,9 +127,3 @@ class ExitSwallowed(ScriptRule):
         if isinstance(node, ast.Call) and len(node.args) == 1:
             return Fix(message, (Edit(script.span(node.args[0]), "Exception"),), Applicability.UNSAFE)
         return None
-
-
-def _catches_exits(script: Script, node: ast.ExceptHandler) -> bool:
-    """Say whether an ``except`` catches exits by its nature, and not a preemption exception of the script's own."""
-    named = "" if node.type is None else script.source(node.type)
-    return node.type is None or any(word in named for word in ("BaseException", "SystemExit"))

@@ -455,7 +455,7 @@ class Collector(Interpreter):
         self.escapes.append((state.fork(), Completion(Ending.RAISE, node, how="call", exception=exception)))
         return not self.speculates
 
-    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
+    def note_swallowed(self, node: ast.AST, end: Completion, state: State, *, meant: bool = False) -> None:
         """Take note of an ``except`` that allows for a signal that can't be caught."""
         registration = self._registrations.get(id(end.node))
         if registration is not None:

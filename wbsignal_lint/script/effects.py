@@ -25,6 +25,7 @@ from wbsignal_lint.script.values import (
     Class,
     Const,
     External,
+    Instance,
     Items,
     Partial,
     Result,
@@ -213,6 +214,18 @@ def _callable(collector: Collector, node: ast.Call, arguments: CallArguments, st
     return [(state, Const(True) if known else Const(False) if isinstance(value, Const) else UNKNOWN)]
 
 
+def _isinstance(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    """Tell objects of this file's classes apart, as ``except Exception as error`` blocks do."""
+    value, wanted = arguments.get(0), arguments.get(1)
+    lineage = collector.lineage(value) if isinstance(value, Instance) else ()
+    classes = wanted.values if isinstance(wanted, Items) else (wanted,)
+    names = {next(iter(collector.lineage(item)), "") for item in classes if item is not None}
+    if lineage and names & {*lineage}:
+        return [(state, Const(True))]
+    of_this_file = all(isinstance(item, Class) for item in classes)
+    return [(state, Const(False) if lineage and of_this_file else UNKNOWN)]
+
+
 def _same(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     """Return the argument: ``int(signum)``, ``tuple(SIGNALS)``."""
     value = arguments.get(0)
@@ -311,6 +324,7 @@ EFFECTS: dict[str, Effect] = {
     "functools.partial": _partial,
     "builtins.getattr": _getattr,
     "builtins.callable": _callable,
+    "builtins.isinstance": _isinstance,
     "builtins.int": _same,
     "builtins.tuple": _same,
     "builtins.list": _same,

@@ -6,7 +6,7 @@ import ast
 import signal
 from dataclasses import dataclass
 
-from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, RunState, State
+from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, RunState, State, Swallowed
 from wbsignal_lint.script.values import UNKNOWN, Const, Value
 
 __all__ = ["End", "end_of"]
@@ -26,7 +26,7 @@ class End:
     completion: Completion
     """How the script is left."""
     has_run: bool = True
-    swallowed: ast.AST | None = None
+    swallowed: Swallowed | None = None
     """What stopped the handler's exit or exception on the way, if something did."""
     reader: ast.stmt | None = None
     """The first ``if`` or ``while`` that read the handler's flag."""

@@ -8,12 +8,24 @@ parameters; what it cannot follow is unknown. Everything that W&B, signals or ex
 from __future__ import annotations
 
 import ast
+import builtins
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from wbsignal_lint.script.evaluator import Evaluated, Evaluator, Frame, Scope, external, last_identifier, own_nodes
-from wbsignal_lint.script.state import NORMAL, Cause, Completion, Decision, Ending, Path, RunState, State, merge
+from wbsignal_lint.script.state import (
+    NORMAL,
+    Cause,
+    Completion,
+    Decision,
+    Ending,
+    Path,
+    RunState,
+    State,
+    is_exception,
+    merge,
+)
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -40,15 +52,6 @@ _FEW = 4
 """So many passes of a loop over a range are followed one by one; a longer one is a loop like any other."""
 _SYSTEM_EXIT = "builtins.SystemExit"
 _CATCHES_ALL = frozenset({"builtins.BaseException"})
-_NO_EXCEPTIONS = frozenset(
-    {
-        "builtins.BaseException",
-        "builtins.KeyboardInterrupt",
-        "builtins.GeneratorExit",
-        "asyncio.CancelledError",
-        "asyncio.exceptions.CancelledError",
-    }
-)
 
 
 class Budget(Exception):
@@ -88,8 +91,11 @@ class Interpreter(Evaluator):
     def note_attribute(self, target: ast.Attribute, value: Value, state: State) -> None:
         """Take note of an attribute being set."""
 
-    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
-        """Take note of an exit or exception being stopped."""
+    def note_swallowed(self, node: ast.AST, end: Completion, state: State, *, meant: bool = False) -> None:
+        """Take note of an exit or exception being stopped; ``meant`` by an ``except`` that is there for it."""
+
+    def note_raised_again(self, node: ast.ExceptHandler, end: Completion, state: State) -> None:
+        """Take note of an ``except`` that raises what it caught, or another exception in its place."""
 
     def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
         """Take note of a place where the process is told to end."""
@@ -244,7 +250,7 @@ class Interpreter(Evaluator):
     def lineage(self, value: Value, depth: int = 0) -> tuple[str, ...]:
         """Return the names of an exception's class and its bases, as far as they are known."""
         if isinstance(value, External):
-            return (value.path,)
+            return _builtin_lineage(value.path) or (value.path,)
         if isinstance(value, Instance):
             value = value.cls
         if not isinstance(value, Class) or depth > 8:
@@ -511,7 +517,7 @@ class Interpreter(Evaluator):
         for after, end in body:
             handler = self._catching(node.handlers, end, after)
             if handler is not None:
-                self.note_swallowed(handler, end, after)
+                self.note_swallowed(handler, end, after, meant=self._is_meant(handler, end, after))
                 caught.append((after, end, handler))
             elif end.ending is Ending.NORMAL:
                 pending += self.run_block(node.orelse, after)
@@ -530,6 +536,8 @@ class Interpreter(Evaluator):
             for final, completion in self.run_block(handler.body, after):
                 if completion.ending is Ending.RAISE and completion.how == "raise" and not completion.exception:
                     completion = raised or completion
+                if completion.ending is Ending.RAISE or completion is raised:
+                    self.note_raised_again(handler, completion, final)
                 if completion.ending is Ending.NORMAL and (went_on or raised is not None):
                     final.guards = guards
                 pending.append((final, completion))
@@ -567,6 +575,14 @@ class Interpreter(Evaluator):
                 return handler
         return None
 
+    def _is_meant(self, handler: ast.ExceptHandler, end: Completion, state: State) -> bool:
+        """Say whether an ``except`` names the very class of what it stops, or one that is not Python's own."""
+        expression = handler.type
+        names = expression.elts if isinstance(expression, ast.Tuple) else [expression] if expression is not None else []
+        values = [self.evaluate(name, state.fork())[0][1] for name in names if not isinstance(name, ast.Call)]
+        classes = {next(iter(self.lineage(value)), "") for value in values} & {end.exception, *end.lineage}
+        return any(name == end.exception or not name.startswith("builtins.") for name in classes)
+
     def catches(self, expression: ast.expr, end: Completion, state: State) -> bool:
         """Say whether an ``except`` with this class expression stops an exception or exit."""
         names = expression.elts if isinstance(expression, ast.Tuple) else [expression]
@@ -576,7 +592,7 @@ class Interpreter(Evaluator):
             if caught in _CATCHES_ALL or (caught and caught in (end.exception, *end.lineage)):
                 return True
             if caught == "builtins.Exception" and end.ending is Ending.RAISE:
-                return not {end.exception, *end.lineage} & _NO_EXCEPTIONS
+                return is_exception(end)
         return False
 
     def _run_with(self, node: ast.With | ast.AsyncWith, state: State) -> list[Path]:
@@ -938,6 +954,14 @@ def _with_item(items: Items, index: Value, value: Value) -> Value:
         values[index.value] = value
         return Items(tuple(values))
     return UNKNOWN
+
+
+def _builtin_lineage(path: str) -> tuple[str, ...]:
+    """Return the names of one of Python's own exceptions and its bases below BaseException."""
+    found = getattr(builtins, path.removeprefix("builtins."), None) if path.startswith("builtins.") else None
+    if not isinstance(found, type) or not issubclass(found, BaseException) or found is BaseException:
+        return ()
+    return tuple(f"builtins.{base.__name__}" for base in found.__mro__ if base not in (BaseException, object))
 
 
 def is_context_manager(node: ast.AST) -> bool:

@@ -21,7 +21,18 @@ from wbsignal_lint.script.facts import Context, Script
 from wbsignal_lint.script.frameworks import Framework, framework_of, opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
-from wbsignal_lint.script.state import NORMAL, Cause, Completion, Decision, Ending, Path, RunState, State, merge
+from wbsignal_lint.script.state import (
+    NORMAL,
+    Cause,
+    Completion,
+    Decision,
+    Ending,
+    Path,
+    RunState,
+    State,
+    Swallowed,
+    merge,
+)
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -138,11 +149,17 @@ class _Player(Collector):
         """Keep paths together that differ in their conditions only."""
         return ()
 
-    def note_swallowed(self, node: ast.AST | None, end: Completion, state: State) -> None:
+    def note_swallowed(self, node: ast.AST, end: Completion, state: State, *, meant: bool = False) -> None:
         """Remember what stopped the handler's exit or exception."""
         from_handler = end.ending is Ending.EXIT or id(end.node) in self.handler_raises
         if state.interrupted and from_handler and state.swallowed is None and not self.handling:
-            state.swallowed = node
+            state.swallowed = Swallowed(node, end, meant)
+
+    def note_raised_again(self, node: ast.ExceptHandler, end: Completion, state: State) -> None:
+        """Let an exception be on its way again, be it another one by now."""
+        if state.swallowed is not None and state.swallowed.by is node:
+            state.swallowed = None
+            self.handler_raises.add(id(end.node))
 
     def branch(self, test: ast.expr, state: State) -> list[tuple[State, bool | None]]:
         """Remember the statement that first reads the handler's flag."""

@@ -9,7 +9,19 @@ from enum import Enum
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.values import UNKNOWN, Const, Unknown, Value
 
-__all__ = ["Cause", "Completion", "Decision", "Ending", "Path", "RunState", "State", "Training", "merge"]
+__all__ = [
+    "Cause",
+    "Completion",
+    "Decision",
+    "Ending",
+    "Path",
+    "RunState",
+    "State",
+    "Swallowed",
+    "Training",
+    "is_exception",
+    "merge",
+]
 
 
 class RunState(Enum):
@@ -72,6 +84,32 @@ class Completion:
 
 
 NORMAL = Completion(Ending.NORMAL)
+
+_NO_EXCEPTIONS = frozenset(
+    {
+        "builtins.BaseException",
+        "builtins.KeyboardInterrupt",
+        "builtins.GeneratorExit",
+        "asyncio.CancelledError",
+        "asyncio.exceptions.CancelledError",
+    }
+)
+
+
+def is_exception(end: Completion) -> bool:
+    """Say whether an exception that left a piece of code is one that ``except Exception`` catches."""
+    return end.ending is Ending.RAISE and not {end.exception, *end.lineage} & _NO_EXCEPTIONS
+
+
+@dataclass(frozen=True)
+class Swallowed:
+    """An exit or exception of a handler that was stopped on its way out."""
+
+    by: ast.AST
+    """The ``except``, the ``suppress()``, or the ``try`` whose ``finally`` block was left."""
+    what: Completion
+    meant: bool
+    """The ``except`` is there for it: it names the very class, or one that is not Python's own."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +176,8 @@ class State:
     """Where ``sys.excepthook`` was replaced after W&B had put its own there, without calling it."""
     decided: Decision | None = None
     """What decided the exit code on record, once there is one."""
-    swallowed: ast.AST | None = None
-    """The ``except``, ``finally`` or ``suppress`` that stopped a handler's exit or exception, if one did."""
+    swallowed: Swallowed | None = None
+    """What stopped the handler's exit or exception, if something did."""
     reader: ast.stmt | None = None
     """The first ``if`` or ``while`` that read a flag which the handler had set."""
     effects: frozenset[str] = frozenset()
