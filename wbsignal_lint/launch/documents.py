@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from wbsignal_lint.launch.facts import Runner
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import is_script_name
-from wbsignal_lint.launch.shell import Redirect, ShellCommand, ShellText
+from wbsignal_lint.launch.shell_text import Redirect, ShellCommand, ShellText
 from wbsignal_lint.launch.words import unquoted_document
 from wbsignal_lint.launch.wrappers import MENTIONS, SCRIPT_READERS, SHELLS
 

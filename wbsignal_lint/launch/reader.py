@@ -12,7 +12,8 @@ from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
-from wbsignal_lint.launch.shell import Block, ShellCommand, parse_shell
+from wbsignal_lint.launch.shell import parse_shell
+from wbsignal_lint.launch.shell_text import Block, ShellCommand
 from wbsignal_lint.launch.variables import Choices, Environment
 from wbsignal_lint.launch.words import Expander
 from wbsignal_lint.launch.wrappers import MENTIONS

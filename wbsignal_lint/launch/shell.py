@@ -7,112 +7,28 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.shell_text import (
+    Alternative,
+    Assignment,
+    Block,
+    Chain,
+    Job,
+    Pipeline,
+    Redirect,
+    ShellCommand,
+    ShellText,
+)
 
-__all__ = ["Assignment", "Block", "Chain", "Pipeline", "Redirect", "ShellCommand", "ShellText", "parse_shell"]
+__all__ = ["parse_shell"]
 
 _MAX_DEPTH = 150
 """Blocks nested deeper than this count as one: nobody writes them, and looking up through them would cost."""
-
-
-@dataclass(eq=False)
-class Chain:
-    """The branches of one ``if`` or ``case``: one of them is taken."""
-
-    branches: int = 0
-    is_exhaustive: bool = False
-
-
-@dataclass(eq=False)
-class Block:
-    """A part of the script that may run never, once or often; or whose variables stay inside (a subshell)."""
-
-    kind: str
-    """``script``, ``branch``, ``loop``, ``function``, ``subshell`` or ``substitution``."""
-    parent: Block | None = None
-    chain: Chain | None = None
-    name: str | None = None
-    depth: int = 0
-
-    def around(self) -> Iterator[Block]:
-        """Yield this block and those it stands in, from the inside out."""
-        block: Block | None = self
-        while block is not None:
-            yield block
-            block = block.parent
-
-    def encloses(self, other: Block) -> bool:
-        """Whether ``other`` is this block or stands in it."""
-        return any(block is self for block in other.around())
-
-    @property
-    def function(self) -> Block | None:
-        """The function it stands in."""
-        return next((block for block in self.around() if block.kind == "function"), None)
-
-
-@dataclass(eq=False)
-class Assignment:
-    """What gives a variable a value; the newest ones decide what it is worth."""
-
-    name: str
-    position: int
-    """Where it takes effect, as an index into the shell text."""
-    block: Block
-    kind: str
-    """``scalar``, ``array``, ``choice`` (a ``for`` loop: one of the words) or ``unknown`` (``read``, …)."""
-    source: tuple[MappedText, ...] = ()
-    """The value as written: one text for a scalar, the words of an array or choice."""
-    appends: bool = False
-
-
-@dataclass
-class Pipeline:
-    """Commands joined by ``|``."""
-
-    commands: list[ShellCommand] = field(default_factory=list)
-    stages: int = 1
-
-
-@dataclass(frozen=True)
-class Redirect:
-    """One redirection: the operator and the file, or the text of a here-document or here-string."""
-
-    operator: str
-    target: MappedText | None = None
-    body: MappedText | None = None
-    expands: bool = True
-    """Whether ``$`` means something in the body: ``<<EOF``, not ``<<'EOF'``."""
-
-
-@dataclass(eq=False)
-class ShellCommand:
-    """A simple command as written."""
-
-    words: list[MappedText]
-    whole: MappedText
-    position: int
-    block: Block
-    pipeline: Pipeline
-    stage: int = 0
-    in_background: bool = False
-    redirects: list[Redirect] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class ShellText:
-    """The commands and assignments of one piece of shell, in order."""
-
-    source: MappedText
-    root: Block
-    commands: list[ShellCommand] = field(default_factory=list)
-    assignments: list[Assignment] = field(default_factory=list)
 
 
 @dataclass
@@ -122,13 +38,14 @@ class _Place:
     block: Block
     pipeline: Pipeline | None = None
     stage: int = 0
-    in_background: bool = False
+    job: Job | None = None
+    in_condition: bool = False
     redirects: list[Redirect] = field(default_factory=list)
     extra_words: list[MappedText] = field(default_factory=list)
 
     def statement(self, block: Block | None = None) -> _Place:
         """Return the place of a statement inside: still in this pipeline, its own redirections."""
-        return _Place(block or self.block, self.pipeline, self.stage, self.in_background, self.redirects)
+        return replace(self, block=block or self.block, extra_words=[])
 
 
 @functools.cache
@@ -144,6 +61,7 @@ _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "printf"}
 _CONTINUED = re.compile(r"(?:\\\n)*")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LOOPS = {"while_statement", "for_statement", "c_style_for_statement"}
+_JOB_FORMS = {"command": "command", "pipeline": "pipeline", "subshell": "subshell", "redirected_statement": "command"}
 _REDIRECTIONS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
 
 
@@ -201,12 +119,28 @@ class _Walk:
     def _other(self, node: Node, place: _Place) -> None:
         """Visit the children; a ``&`` puts the statement before it into the background."""
         children = node.children
+        condition_ends = -1
+        if node.type in ("while_statement", "elif_clause"):
+            condition_ends = next((at for at, child in enumerate(children) if child.type in ("then", "do_group")), -1)
         for index in range(len(children) - 1, -1, -1):
-            child = children[index]
             inner = place.statement()
-            if index + 1 < len(children) and children[index + 1].type == "&":
-                inner.in_background = True
-            self.stack.append((child, inner))
+            inner.in_condition |= index < condition_ends
+            self._start_job(children, index, inner)
+            self.stack.append((children[index], inner))
+
+    def _start_job(self, siblings: list[Node], index: int, place: _Place) -> None:
+        """Note that a statement with ``&`` behind it is a background job."""
+        if index + 1 < len(siblings) and siblings[index + 1].type == "&":
+            place.job = Job(self._text(siblings[index]).span, self._form(siblings[index]), place.job)
+
+    @staticmethod
+    def _form(node: Node) -> str:
+        while node.type == "redirected_statement":
+            body = next((child for child in node.children if child.type not in _REDIRECTIONS), None)
+            if body is None:
+                break
+            node = body
+        return _JOB_FORMS.get(node.type, "group")
 
     def _on_comment(self, node: Node, place: _Place) -> None:
         pass
@@ -221,6 +155,9 @@ class _Walk:
         for child in children:
             if child.type in ("&&", "||"):
                 conditional = True
+                if child.type == "||":
+                    left, right = (node.start_byte, child.start_byte), (child.end_byte, node.end_byte)
+                    self.result.alternatives.append(Alternative(left, self._text(child).span, right))
             else:
                 block = self._inside(place, "branch") if conditional else place.block
                 self.stack.append((child, place.statement(block)))
@@ -240,7 +177,8 @@ class _Walk:
                 pending.append((child, place.statement(self._inside(place, "branch", chain))))
             else:
                 inner = place.statement(body if in_body else place.block)
-                inner.in_background |= index + 1 < len(children) and children[index + 1].type == "&"
+                inner.in_condition |= not in_body
+                self._start_job(children, index, inner)
                 pending.append((child, inner))
         self.stack.extend(reversed(pending))
 
@@ -271,7 +209,7 @@ class _Walk:
         if name is not None:
             kind = "choice" if words else "unknown"
             choices = tuple(self._words(words))
-            self.result.assignments.append(Assignment(name, node.start_byte, loop, kind, choices))
+            self.result.assignments.append(Assignment(name, node.start_byte, loop, kind, choices, job=place.job))
 
     def _on_c_style_for_statement(self, node: Node, place: _Place) -> None:
         self._other(node, place.statement(self._inside(place, "loop")))
@@ -303,13 +241,15 @@ class _Walk:
             part = nested.pop()
             if part.type == "pipeline":
                 nested.extend(reversed(part.children))
-            elif part.type not in ("|", "|&", "comment"):
+            elif part.type in ("|", "|&"):
+                pipeline.pipes.append(self._text(part).span)
+            elif part.type != "comment":
                 stages.append(part)
         pipeline.stages = max(pipeline.stages, first + len(stages))
         for index, part in enumerate(stages, first):
             redirects = list(place.redirects) if part is stages[-1] else []
-            block = self._inside(place, "subshell")
-            self.stack.append((part, _Place(block, pipeline, index, place.in_background, redirects)))
+            block = self._inside(place, "stage")
+            self.stack.append((part, _Place(block, pipeline, index, place.job, place.in_condition, redirects)))
 
     def _on_redirected_statement(self, node: Node, place: _Place) -> None:
         inner = place.statement()
@@ -347,7 +287,8 @@ class _Walk:
             elif child.type in ("&&", "||"):
                 conditional = True
             elif child.type in ("&", ";", "<<", "<<-", "heredoc_start", "heredoc_body", "heredoc_end"):
-                inner.in_background |= child.type == "&"
+                if child.type == "&":
+                    inner.job = Job(self._text(node).span, "command", place.job)
             elif conditional:
                 block = self._inside(place, "branch")
                 following.append((child, _Place(block)))
@@ -403,7 +344,8 @@ class _Walk:
             place.block,
             pipeline,
             place.stage,
-            place.in_background,
+            place.job,
+            place.in_condition,
             redirects,
         )
         if words:
@@ -435,7 +377,7 @@ class _Walk:
 
     def _on_declaration_command(self, node: Node, place: _Place) -> None:
         for child in reversed(node.children):
-            self.stack.append((child, _Place(place.block)))
+            self.stack.append((child, _Place(place.block, job=place.job)))
 
     def _on_variable_assignment(self, node: Node, place: _Place) -> None:
         name: str | None = None
@@ -464,4 +406,4 @@ class _Walk:
     def _assign(
         self, name: str, node: Node, place: _Place, kind: str, source: tuple[MappedText, ...], appends: bool
     ) -> None:
-        self.result.assignments.append(Assignment(name, node.end_byte, place.block, kind, source, appends))
+        self.result.assignments.append(Assignment(name, node.end_byte, place.block, kind, source, appends, place.job))

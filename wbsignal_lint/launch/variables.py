@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from wbsignal_lint.launch.shell import Assignment, Block, Chain, ShellText
+from wbsignal_lint.launch.shell_text import Assignment, Block, Chain, ShellText
 
 __all__ = ["Choices", "Environment", "Reached"]
 

@@ -14,7 +14,7 @@ from typing import cast
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import UNKNOWN_PART, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
-from wbsignal_lint.launch.shell import Assignment, Block
+from wbsignal_lint.launch.shell_text import Assignment, Block
 from wbsignal_lint.launch.variables import Choices, Environment
 
 __all__ = ["Expander", "unquoted_document"]
