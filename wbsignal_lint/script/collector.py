@@ -28,7 +28,7 @@ from wbsignal_lint.script.facts import (
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.interpreter import CallArguments, Interpreter
-from wbsignal_lint.script.relevance import relevant_functions
+from wbsignal_lint.script.relevance import Mentions
 from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
@@ -108,7 +108,8 @@ class Collector(Interpreter):
     def __init__(self, script: Script) -> None:
         super().__init__()
         self.script = script
-        self.relevant = relevant_functions(script.tree, script.settings.training_calls)
+        mentions = Mentions(script.tree)
+        self.relevant = mentions.relevant(script.settings.training_calls) | mentions.small
         self.context = Context.MAIN
         self.handler: Handler | None = None
         self.live_heap: Heap | None = None

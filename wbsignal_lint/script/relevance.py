@@ -7,11 +7,11 @@ load data.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from wbsignal_lint.script.vocabulary import TRAIN_FUNCTIONS
 
-__all__ = ["relevant_functions"]
+__all__ = ["Mentions"]
 
 _NAMES = (
     frozenset(
@@ -51,37 +51,58 @@ _NAMES = (
 _SMALL = 4
 """Functions of so few statements are always followed: they compute the constants that others use."""
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
+class Mentions:
+    """Which names the functions of a file mention."""
 
-def relevant_functions(tree: ast.Module, training_calls: Sequence[str] = ()) -> frozenset[int]:
-    """Return ``id()`` of the function nodes that are worth following.
+    def __init__(self, tree: ast.Module) -> None:
+        self._found: dict[int, set[str]] = {}
+        self._names: dict[int, str] = {}
+        self.small: set[int] = set()
+        """``id()`` of the functions that are so small that they are always followed."""
+        self._members: dict[str, set[int]] = {}
+        """The methods of each class."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                self._add_class(node)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                self._found[id(node)] = _identifiers(node)
+                self._names[id(node)] = "" if isinstance(node, ast.Lambda) else node.name
+                if isinstance(node, ast.Lambda) or _is_small(node):
+                    self.small.add(id(node))
 
-    A function is, if it is small or mentions one of the names that rules speak of, or the name of a function or class
-    of the file that does.
-    """
-    topics = _NAMES | {name.rsplit(".", 1)[-1] for name in training_calls}
-    mentions: dict[int, set[str]] = {}
-    names: dict[int, str] = {}
-    small: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            for child in node.body:
-                if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) and child.name == "__init__":
-                    mentions[id(node)] = {node.name, "__init__"} | _identifiers(child)
-                    names[id(node)] = node.name
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            mentions[id(node)] = _identifiers(node)
-            names[id(node)] = "" if isinstance(node, ast.Lambda) else node.name
-            if isinstance(node, ast.Lambda) or _is_small(node):
-                small.add(id(node))
-    relevant = {number for number, found in mentions.items() if found & topics}
-    while True:
-        reached = {names[number] for number in relevant} - {""}
-        more = {number for number, found in mentions.items() if found & reached} - relevant
-        if not more:
-            return frozenset(relevant | small)
-        relevant |= more
+    def _add_class(self, node: ast.ClassDef) -> None:
+        members = self._members.setdefault(node.name, set())
+        for child in node.body:
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                members.add(id(child))
+                if child.name == "__init__":
+                    self._found[id(node)] = {node.name, "__init__"} | _identifiers(child)
+                    self._names[id(node)] = node.name
+
+    def relevant(self, training_calls: Sequence[str] = (), imported: Collection[str] = ()) -> frozenset[int]:
+        """Return ``id()`` of the function nodes that matter, the small ones aside.
+
+        A function does, if it mentions one of the names that rules speak of, a name in ``imported`` (under which the
+        file has a function of another file that matters), or the name of a function or class of the file that does.
+        """
+        topics = _NAMES | {name.rsplit(".", 1)[-1] for name in training_calls} | set(imported)
+        relevant = {number for number, found in self._found.items() if found & topics}
+        while True:
+            reached = {self._names[number] for number in relevant} - {""}
+            more = {number for number, found in self._found.items() if found & reached} - relevant
+            if not more:
+                return frozenset(relevant)
+            relevant |= more
+
+    def exported(self, relevant: Collection[int]) -> dict[str, set[str]]:
+        """Return the names of the functions and classes that matter, each with the methods that come with it."""
+        names: dict[str, set[str]] = {self._names[number]: set() for number in relevant if self._names[number]}
+        for name, members in self._members.items():
+            found = {self._names[number] for number in members if number in relevant} - {"__init__"}
+            if found or name in names:
+                names[name] = found
+        return names
 
 
 def _identifiers(node: ast.AST) -> set[str]:
