@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wbsignal_lint.diagnostics import Edit, Span
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.pins import Pin, pins_for
+
+if TYPE_CHECKING:
+    from wbsignal_lint.launch.steps import ShellScript
 
 __all__ = ["AgentCommand", "Command", "Forwarding", "LaunchFile", "OptionSlot", "Runner", "Unknown", "Word"]
 
@@ -147,6 +151,8 @@ class LaunchFile:
     """The sweep agents it launches, one for each place."""
     wandb_versions: tuple[tuple[str, Span], ...] = field(default_factory=tuple)
     """Versions of wandb that the file itself installs: ``pip install wandb==0.23.1`` gives ``0.23.1``."""
+    scripts: tuple[ShellScript, ...] = ()
+    """The shell texts in it, each with what it does in order: the file itself, here-documents, ``bash -c`` …"""
     path: Path | None = None
     """Where the file is, absolute; ``None`` if that isn't known."""
 

@@ -8,15 +8,19 @@ from dataclasses import replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
+from wbsignal_lint.launch.behaviour import Run, steps_of
+from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
 from wbsignal_lint.launch.shell_text import Block, ShellCommand
+from wbsignal_lint.launch.steps import ShellScript
+from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 from wbsignal_lint.launch.variables import Choices, Environment
 from wbsignal_lint.launch.words import Expander
-from wbsignal_lint.launch.wrappers import MENTIONS
+from wbsignal_lint.launch.wrappers import MENTIONS, SHELLS
 
 __all__ = ["read_launch", "read_shell"]
 
@@ -25,36 +29,49 @@ _MAX_NESTING = 6
 _MAX_EVALUATIONS = 20_000
 """Commands evaluated in one file, over all the ways their variables can turn out."""
 
+_MENTION = re.compile("wandb", re.IGNORECASE)
+_SHEBANG_SHELL = re.compile(r"\s*#!\s*\S*?(?:/env\s+(?:-\S+\s+)*)?(?<![\w-])(\w*sh)\b")
 _PIN = re.compile(r"wandb(?:\[[\w,-]*\])?={1,3}(\d[\w.]*)")
 
 
-def read_launch(text: str) -> LaunchFile:
+def read_launch(text: str, uses_wandb: UsesWandb | None = None) -> LaunchFile:
     """Read a shell or batch script.
 
     :param text: the file's text as it is, line endings included.
+    :param uses_wandb: says of a Python file whether it uses wandb; ``None``: nothing can be looked up.
     :return: its facts; empty for a script whose first line names another interpreter (a Python job script).
     """
     if shebang_is_shell(text) is False:
         return LaunchFile(text)
-    return read_shell(text, [MappedText.of(text)])
+    return read_shell(text, [MappedText.of(text)], uses_wandb)
 
 
-def read_shell(text: str, snippets: Iterable[MappedText]) -> LaunchFile:
+def read_shell(text: str, snippets: Iterable[MappedText], uses_wandb: UsesWandb | None = None) -> LaunchFile:
     """Read the shell that stands in a file of any kind.
 
     :param text: the whole file; spans count its characters.
     :param snippets: each piece of shell in it, with the place of every character in the file.
+    :param uses_wandb: as for `read_launch`.
     """
-    reading = _Reading()
+    reading = _Reading(uses_wandb, mentions_wandb=_MENTION.search(text) is not None)
     for snippet in snippets:
         reading.read(snippet, None, 0, None, (), 0)
-    return LaunchFile(text, tuple(reading.commands), tuple(_one_a_place(reading.agents)), tuple(reading.versions))
+    return LaunchFile(
+        text,
+        tuple(reading.commands),
+        tuple(_one_a_place(reading.agents)),
+        tuple(reading.versions),
+        _one_a_text(reading.scripts),
+    )
 
 
 class _Reading:
     """What has been found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, uses_wandb: UsesWandb | None, *, mentions_wandb: bool) -> None:
+        self.uses_wandb = uses_wandb
+        self.mentions_wandb = mentions_wandb
+        self.scripts: list[ShellScript] = []
         self.commands: list[Command] = []
         self.agents: list[AgentCommand] = []
         self.versions: list[tuple[str, Span]] = []
@@ -68,20 +85,41 @@ class _Reading:
         block: Block | None,
         runners: tuple[Runner, ...],
         depth: int,
-    ) -> None:
-        """Read a script; ``outer``, ``position`` and ``block`` say where it stands in the script around it."""
+        submitted: tuple[Directive, ...] = (),
+    ) -> ShellScript:
+        """Read a script; ``outer``, ``position`` and ``block`` say where it stands in the script around it.
+
+        ``submitted`` are the options of the command that submits it as a job.
+        """
+        place = len(self.scripts)
         shell = parse_shell(source)
         environment = Environment(shell, outer, position, block)
         run_arguments = _functions_that_run_arguments(shell.commands)
+        runs: dict[ShellCommand, list[Run]] = {}
         for command in shell.commands:
-            self._evaluate(command, environment, run_arguments, runners, depth)
+            runs[command] = self._evaluate(command, environment, run_arguments, runners, depth)
             if depth < _MAX_NESTING:
                 for document in documents_of(command, shell):
                     outer_environment = environment if document.sees_variables else None
                     inner_runners = (*runners, document.runner)
                     self.read(
-                        document.text, outer_environment, command.position, command.block, inner_runners, depth + 1
+                        document.text,
+                        outer_environment,
+                        command.position,
+                        command.block,
+                        inner_runners,
+                        depth + 1,
+                        options_of(runs[command][0].command.words) if runs[command] else (),
                     )
+        script = ShellScript(
+            source,
+            steps_of(shell, environment, runs),
+            (*directives_of(source), *submitted),
+            runners,
+            _shell_of(source.text, runners),
+        )
+        self.scripts.insert(place, script)
+        return script
 
     def _evaluate(
         self,
@@ -90,24 +128,45 @@ class _Reading:
         run_arguments: dict[str, bool],
         runners: tuple[Runner, ...],
         depth: int,
-    ) -> None:
-        """Note what a command runs, in every way its variables can turn out."""
+    ) -> list[Run]:
+        """Note what a command runs, in every way its variables can turn out; the most telling one first."""
         # Where no agent can be, one way is as good as another.
         choices = Choices() if environment.can_hold(command.whole.text, "agent") else Choices(rounds=1)
         first_agent = len(self.agents)
+        runs: list[Run] = []
         while self.evaluations < _MAX_EVALUATIONS and choices.start():
             self.evaluations += 1
             words = Expander(environment, command.position, command.block, choices).words(command.words)
             for run in unwrap(words, run_arguments):
                 if isinstance(run, Innermost):
-                    self._note(run.words, command, (*runners, *run.runners))
+                    noted = self._note(run.words, command, (*runners, *run.runners))
+                    own = replace(noted, runners=run.runners)
+                    trainer = trainer_of(own, self.uses_wandb, mentions_wandb=self.mentions_wandb)
+                    runs.append(Run(own, agent_of(own), trainer))
                 elif isinstance(run, Script) and depth < _MAX_NESTING:
-                    self.read(
-                        run.text, environment, command.position, command.block, (*runners, *run.runners), depth + 1
+                    inner = self.read(
+                        run.text,
+                        environment,
+                        command.position,
+                        command.block,
+                        (*runners, *run.runners),
+                        depth + 1,
+                        options_of(words),
                     )
+                    reader = run.runners[-1].span
+                    rest = tuple(words[next((at for at, word in enumerate(words) if word.span == reader), 0) :])
+                    runs.append(Run(Command(rest, command.whole.span, run.runners[:-1]), inner=inner))
         self.agents[first_agent:] = _agreed(self.agents[first_agent:], complete=choices.is_exhausted)
+        agreed = {agent.span: agent.forwarding for agent in self.agents[first_agent:]}
+        runs = [
+            run
+            if run.agent is None
+            else replace(run, agent=replace(run.agent, forwarding=agreed.get(run.agent.span, Forwarding.UNKNOWN)))
+            for run in runs
+        ]
+        return sorted(runs, key=lambda run: run.agent is None and run.trainer is None)
 
-    def _note(self, words: tuple[Word, ...], written: ShellCommand, runners: tuple[Runner, ...]) -> None:
+    def _note(self, words: tuple[Word, ...], written: ShellCommand, runners: tuple[Runner, ...]) -> Command:
         function = written.block.function
         command = Command(
             words,
@@ -126,6 +185,15 @@ class _Reading:
             pin = _PIN.fullmatch(word.pattern)
             if pin is not None:
                 self.versions.append((pin[1], word.span))
+        return command
+
+
+def _shell_of(text: str, runners: tuple[Runner, ...]) -> str | None:
+    """Return the name of the shell that reads a script: its first line says it, or the command that runs it."""
+    named = _SHEBANG_SHELL.match(text)
+    if named is not None:
+        return named[1]
+    return runners[-1].name if runners and runners[-1].name in SHELLS else None
 
 
 def _functions_that_run_arguments(commands: Iterable[ShellCommand]) -> dict[str, bool]:
@@ -165,3 +233,11 @@ def _one_a_place(agents: list[AgentCommand]) -> list[AgentCommand]:
         if agent.span not in places or agent.forwarding is Forwarding.NO:
             places[agent.span] = agent
     return sorted(places.values(), key=lambda agent: agent.span)
+
+
+def _one_a_text(scripts: list[ShellScript]) -> tuple[ShellScript, ...]:
+    """Keep one script for each place in the file, however often its variables made it be read."""
+    places: dict[Span, ShellScript] = {}
+    for script in scripts:
+        places.setdefault(script.source.span, script)
+    return tuple(places.values())

@@ -15,6 +15,7 @@ from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import UNKNOWN_PART, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.shell_text import Assignment, Block
+from wbsignal_lint.launch.signals import name_of
 from wbsignal_lint.launch.variables import Choices, Environment
 
 __all__ = ["Expander", "unquoted_document"]
@@ -158,9 +159,7 @@ class Expander:
             words = self.words(assignment.source)
             if not words or any(word.is_list for word in words):
                 return [_unknown(assignment.source[0], is_elastic=True)]
-            telling = [
-                word for word in words if "wandb" in word.pattern or word.pattern.startswith(("-", UNKNOWN_PART))
-            ]
+            telling = [word for word in words if _tells(word.pattern)]
             others = [word for word in words if word not in telling]
             words = telling + others[:1]
             if len(words) > self.choices.ROUNDS:
@@ -283,6 +282,15 @@ class Expander:
             else _Atom(atom.char, atom.source, expanded=True, held=quoted, unknown=atom.unknown)
             for atom in value
         ]
+
+
+def _tells(pattern: str) -> bool:
+    """Whether it matters that a loop's variable has this value."""
+    return (
+        "wandb" in pattern
+        or pattern.startswith(("-", UNKNOWN_PART))
+        or (not pattern.isdigit() and name_of(pattern) is not None)
+    )
 
 
 def _unknown(source: MappedText, *, is_elastic: bool, is_list: bool = False) -> _Atom:

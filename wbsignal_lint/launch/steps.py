@@ -1,0 +1,350 @@
+"""What a shell script does with processes and signals, step by step in the order in which it does it.
+
+Functions stand where they are called. Spans count characters of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.directives import Directive, JobSignal, job_signal_of
+from wbsignal_lint.launch.facts import AgentCommand, Command, Runner
+from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.shell_text import Block, Job, Redirect
+
+__all__ = [
+    "Action",
+    "Capture",
+    "Early",
+    "Exit",
+    "Kill",
+    "Launch",
+    "Option",
+    "OrElse",
+    "Requeue",
+    "ShellScript",
+    "Source",
+    "Step",
+    "Target",
+    "TargetKind",
+    "Trainer",
+    "Trap",
+    "Wait",
+]
+
+
+class TargetKind(Enum):
+    """Whom a ``kill`` or ``wait`` names."""
+
+    VARIABLE = "variable"
+    """``$PID``, ``"${PIDS[@]}"``; ``name`` is the variable."""
+    FILE = "file"
+    """``$(cat agent.pid)``; ``name`` is the file."""
+    ALL_JOBS = "all jobs"
+    """``$(jobs -p)``; ``wait`` without operands."""
+    JOB = "job"
+    """``%1``, ``$!``: some background job."""
+    GROUP = "group"
+    """``0``, ``-$$``: the script's own process group."""
+    SELF = "self"
+    """``$$``."""
+    PATTERN = "pattern"
+    """What ``pkill`` and ``killall`` look for; ``name`` is the pattern."""
+    CHILDREN = "children"
+    """``pkill -P $$``."""
+    SLURM_JOB = "slurm job"
+    """The operand of ``scancel``."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One operand of a ``kill`` or ``wait``."""
+
+    kind: TargetKind
+    span: Span
+    name: str = ""
+    is_group: bool = False
+    """``-$PID``: every process of the group that it leads."""
+    jobs: tuple[Job, ...] = ()
+    """The background jobs that it can be, as far as the script tells; empty: not known."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A training process that a command starts."""
+
+    command: Command
+    span: Span
+    """The script's or module's word."""
+    script: str | None
+    """Its path as written; ``None`` for a module."""
+    launchers: tuple[str, ...] = ()
+    """What starts it and stays its parent: ``torchrun``, ``accelerate`` …"""
+
+
+@dataclass(frozen=True)
+class OrElse:
+    """``… || alternative``."""
+
+    operator: Span
+    alternative: Span
+    words: tuple[str, ...] = ()
+    """The alternative's first command as written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that the script does."""
+
+    span: Span
+    """The command from its first to its last character in the file."""
+    blocks: tuple[Block, ...]
+    """The blocks it stands in, from the inside out; those of the calls on the way to it included."""
+    job: Job | None = None
+    """The background job that it is or is a part of."""
+    in_condition: bool = False
+    """Whether an ``if``, ``while`` or ``until`` decides by its status."""
+    stage: int = 0
+    stages: int = 1
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether a loop can bring the script back to it."""
+        return any(block.kind == "loop" for block in self.blocks)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it is skipped in some cases."""
+        return any(block.kind == "branch" for block in self.blocks)
+
+    @property
+    def in_subshell(self) -> bool:
+        """Whether it runs in a shell process of its own: ``( … )``, a stage of a pipeline, a background group."""
+        return (
+            any(block.kind in ("subshell", "stage", "substitution") for block in self.blocks)
+            or (self.job is not None and self.job.form != "command")
+        )  # fmt: skip
+
+    @property
+    def in_substitution(self) -> bool:
+        """Whether it stands in ``$( … )`` or ``>( … )``."""
+        return any(block.kind == "substitution" for block in self.blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch(Step):
+    """A program is started."""
+
+    command: Command
+    agent: AgentCommand | None = None
+    trainer: Trainer | None = None
+    inner: ShellScript | None = None
+    """The shell text that it runs, for ``bash -c '…'`` and the like."""
+    pipes: tuple[Span, ...] = ()
+    """The ``|`` of its pipeline."""
+    neighbours: tuple[str, ...] = ()
+    """The programs of the pipeline's stages, its own included."""
+    redirects: tuple[Redirect, ...] = ()
+    or_else: OrElse | None = None
+    is_last: bool = False
+    """Nothing of the script runs after it."""
+
+    @property
+    def is_foreground(self) -> bool:
+        """Whether the shell waits for it at once."""
+        return self.job is None
+
+    @property
+    def is_exec(self) -> bool:
+        """Whether it takes the shell's place."""
+        return bool(self.command.runners) and self.command.runners[0].name == "exec"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is a sweep agent or a trainer, that is, whether W&B has to hear of its end."""
+        return (self.agent is not None and not self.agent.wants_help) or self.trainer is not None
+
+    @property
+    def program(self) -> str:
+        """The program's name, ``""`` when it is not known."""
+        return self.command.words[0].program if self.command.words else ""
+
+    def is_run_by(self, *names: str) -> bool:
+        """Whether one of these programs stands in front of it."""
+        return any(runner.name in names for runner in self.command.runners)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture(Step):
+    """``PID=$!``: the pid of the newest background job is kept."""
+
+    name: str
+    """The variable; for ``echo $! > file`` the file."""
+    is_file: bool = False
+    captured: tuple[Job, ...] = ()
+    """The job whose pid it is; several for ``PIDS`` that are copied from others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait(Step):
+    """``wait``."""
+
+    targets: tuple[Target, ...]
+    any_one: bool = False
+    """``wait -n``: for whichever job ends first."""
+
+
+class Action(Enum):
+    """What a ``trap`` sets up."""
+
+    RUN = "run"
+    IGNORE = "ignore"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Early:
+    """An expansion in a trap's body that takes place when the trap is set, and not when it runs."""
+
+    name: str
+    """The variable; ``""`` for ``$( … )``."""
+    span: Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trap(Step):
+    """``trap 'body' SIGNALS``."""
+
+    signals: tuple[str, ...]
+    """Normalised: ``USR1``, ``EXIT``."""
+    action: Action
+    word: Span
+    """The body's word with its quotes."""
+    body: MappedText | None = None
+    """What is run, as it stands in the file; ``None`` where that is not known."""
+    steps: tuple[Step, ...] = ()
+    """What the body does, functions followed."""
+    early: tuple[Early, ...] = ()
+
+    def each(self, kind: type[Kill] | type[Wait] | type[Requeue] | type[Exit]) -> Iterator[Step]:
+        """Yield the body's steps of one kind."""
+        return (step for step in self.steps if isinstance(step, kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill(Step):
+    """``kill``, ``pkill``, ``killall`` or ``scancel``."""
+
+    program: str
+    signal: str | None
+    """Normalised; ``None`` where it is not known, ``EXIT`` for ``kill -0``, which only asks."""
+    targets: tuple[Target, ...]
+    signal_span: Span | None = None
+    """The word that names the signal; ``None``: none does."""
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it sends nothing: ``kill -0``."""
+        return self.signal == "EXIT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option(Step):
+    """``set``."""
+
+    settings: tuple[tuple[str, bool], ...]
+    """What it switches on or off: ``errexit``, ``monitor``, ``pipefail``, ``nounset`` …"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit(Step):
+    """``exit``."""
+
+    status: str | None
+    """Its operand as written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requeue(Step):
+    """``scontrol requeue``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Step):
+    """``source file``: what that does is not known."""
+
+    path: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class ShellScript:
+    """One piece of shell that a shell process runs: the file, a here-document that is submitted, ``bash -c '…'``."""
+
+    source: MappedText
+    steps: tuple[Step, ...]
+    """What it does, in order, functions in place of their calls."""
+    directives: tuple[Directive, ...] = ()
+    runners: tuple[Runner, ...] = ()
+    """What runs it; empty for the file itself."""
+    shell: str | None = None
+    """``bash``, ``sh`` …: from the first line or the command that runs it; ``None``: not known."""
+
+    @property
+    def job_signal(self) -> JobSignal | None:
+        """What ``#SBATCH --signal`` asks for."""
+        return job_signal_of(self.directives)
+
+    @property
+    def launches(self) -> tuple[Launch, ...]:
+        """The programs it starts."""
+        return tuple(step for step in self.steps if isinstance(step, Launch))
+
+    @property
+    def watched(self) -> tuple[Launch, ...]:
+        """The sweep agents and trainers it starts."""
+        return tuple(launch for launch in self.launches if launch.is_watched)
+
+    @property
+    def traps(self) -> tuple[Trap, ...]:
+        """The traps it sets."""
+        return tuple(step for step in self.steps if isinstance(step, Trap))
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        """Its ``wait``s, without those in traps."""
+        return tuple(step for step in self.steps if isinstance(step, Wait))
+
+    @property
+    def kills(self) -> tuple[Kill, ...]:
+        """Its ``kill``s, without those in traps."""
+        return tuple(step for step in self.steps if isinstance(step, Kill))
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """Where it keeps pids."""
+        return tuple(step for step in self.steps if isinstance(step, Capture))
+
+    def directive(self, name: str, system: str = "SBATCH") -> Directive | None:
+        """Return the last directive with this long name."""
+        found = [one for one in self.directives if one.name == name and one.system == system]
+        return found[-1] if found else None
+
+    def index(self, step: Step) -> int:
+        """Return a step's place in the order."""
+        return next(index for index, one in enumerate(self.steps) if one is step)
+
+    def option(self, name: str, at: Step) -> bool:
+        """Whether a ``set`` option is on where a step is."""
+        value = False
+        for step in self.steps[: self.index(at)]:
+            if isinstance(step, Option) and not step.in_subshell:
+                value = dict(step.settings).get(name, value)
+        return value
+
+    def launches_of(self, job: Job) -> tuple[Launch, ...]:
+        """Return what a background job runs."""
+        return tuple(launch for launch in self.launches if launch.job is job)
