@@ -45,7 +45,9 @@ def agent_of(command: Command) -> AgentCommand | None:
     ):
         span = program.literal.span  # `-mwandb`
     forwarding, wants_help, options = _read_options(words[2:])
-    slot = None if verb.insertion_point is None else OptionSlot(verb.insertion_point)
+    slot = verb.slot
+    if slot is None and verb.insertion_point is not None:
+        slot = OptionSlot(verb.insertion_point)
     return AgentCommand(command, span, forwarding, wants_help, tuple(options), slot)
 
 

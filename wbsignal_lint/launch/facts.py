@@ -51,6 +51,8 @@ class Word:
     """Where a further argument can be written behind it; ``None`` when no place in the file does that."""
     expansion: Span | None = None
     """The variable's use that the word came out of; ``None`` for a word that stands in the command itself."""
+    slot: OptionSlot | None = None
+    """Where a further element can be written behind it, if it is an element of a list (``["wandb", "agent"]``)."""
 
     @property
     def value(self) -> str | None:

@@ -72,6 +72,11 @@ class MappedText:
             None if self.separable is None else self.separable[part],
         )
 
+    def as_one(self, text: str) -> MappedText:
+        """Return another text that stands for this one as a whole: each of its characters has the place of all."""
+        span = self.span
+        return MappedText(text, [span.start] * len(text), [span.end] * len(text))
+
     def without(self, unwanted: Iterable[int]) -> MappedText:
         """Return the text without the characters at these indices."""
         dropped = set(unwanted)

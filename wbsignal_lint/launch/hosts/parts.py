@@ -1,0 +1,101 @@
+"""What a host file hands over: shell text and argument lists, each with the place of every character in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.facts import UNKNOWN_PART, OptionSlot, Unknown, Word
+from wbsignal_lint.launch.mapped import MappedText
+
+__all__ = ["Argument", "Arguments", "Hosted", "ShellPart", "substituted", "unknown_name"]
+
+_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_]\w*\}", re.ASCII)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class ShellPart:
+    """A piece of shell that one shell runs."""
+
+    text: MappedText
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One element of a list of arguments, such as ``["wandb", "agent"]``; no shell reads it."""
+
+    text: MappedText
+    slot: OptionSlot | None = None
+    """Where the list takes a further element behind this one."""
+    is_list: bool = False
+    """Whether it is filled in from elsewhere and may come to several elements."""
+
+    def word(self) -> Word:
+        """Return the argument as the command gets it; ``${name}`` stands for what the host fills in."""
+        unknowns = tuple(
+            Unknown(self.text[match.start() : match.end()], self.is_list, self.is_list)
+            for match in _PLACEHOLDER.finditer(self.text.text)
+        )
+        pattern = _PLACEHOLDER.sub(UNKNOWN_PART, self.text.text)
+        return Word(pattern, self.text.span, self.text, unknowns, slot=self.slot)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A command as a list of arguments."""
+
+    arguments: tuple[Argument, ...]
+    span: Span
+    """From the first to the last character of what launches it, keys and brackets included."""
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """All that a host file launches."""
+
+    parts: tuple[ShellPart | Arguments, ...] = field(default_factory=tuple)
+    is_whole: bool = True
+    """Whether the file could be read to its end."""
+
+
+def unknown_name(text: str) -> str:
+    """Return the placeholder that stands for what a host fills in: ``{{ .Values.agentArgs }}`` is ``${Values_agent_Args}``.
+
+    The name is kept, because it may tell that options come with it.
+    """
+    name = re.sub(r"\W+", "_", _CAMEL.sub("_", text), flags=re.ASCII).strip("_")
+    return f"${{{name if name and not name[0].isdigit() else f'_{name}'}}}"
+
+
+def substituted(
+    source: MappedText, pattern: re.Pattern[str], value_of: Callable[[re.Match[str]], MappedText | str | None]
+) -> MappedText:
+    """Replace what a pattern matches, as a host does before the shell gets to see its text.
+
+    :param value_of: gives the text that stands there then: with places of its own, or (a string) at the place of the
+        match; ``None`` leaves the match as it is.
+    """
+    pieces = list(_pieces(source, pattern, value_of))
+    return MappedText.joined(pieces) if pieces else source[:0]
+
+
+def _pieces(
+    source: MappedText, pattern: re.Pattern[str], value_of: Callable[[re.Match[str]], MappedText | str | None]
+) -> Iterator[MappedText]:
+    done = 0
+    for match in pattern.finditer(source.text):
+        value = value_of(match)
+        if value is None:
+            continue
+        if match.start() > done:
+            yield source[done : match.start()]
+        if isinstance(value, str):
+            value = source[match.start() : match.end()].as_one(value)
+        if value.text:
+            yield value
+        done = match.end()
+    if done < len(source):
+        yield source[done:]
