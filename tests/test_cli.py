@@ -59,6 +59,13 @@ def test_status_0_when_everything_was_fixed(folder: Path) -> None:
     assert lint("--fix", cwd=folder).stdout == "All checks passed!\n"
 
 
+def test_what_was_fixed_is_listed_when_that_is_wanted(folder: Path) -> None:
+    done = lint("--fix", "--show-fixes", cwd=folder)
+
+    assert done.stdout == "a.py: fixed WBS301\njob.sbatch: fixed WBS401\nFound 2 errors (2 fixed, 0 remaining).\n"
+    assert lint("--fix", "--show-fixes", "--quiet", cwd=folder).stdout == ""
+
+
 def test_status_2_when_something_cant_be_read_and_the_rest_is_still_linted(folder: Path) -> None:
     (folder / "broken.py").write_text("import wandb, signal\ndef f(:\n")
     os.mkfifo(folder / "pipe.sh")

@@ -59,6 +59,7 @@ def _add_fixing(group: argparse._ArgumentGroup) -> None:
         default=None,
         help="with --fix or --diff also apply fixes that may change what the code means; alone, count them as fixable",
     )
+    group.add_argument("--show-fixes", action="store_true", help="list what was fixed, by file and rule")
     group.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
 
 

@@ -229,7 +229,7 @@ def _split(values: list[str] | None) -> tuple[str, ...]:
 
 def _style(options: argparse.Namespace, unsafe: bool, output: TextIO) -> Style:
     color = options.color == "always" or (options.color == "auto" and _wants_color(output))
-    return Style(color, unsafe, summary=not options.quiet)
+    return Style(color, unsafe, summary=not options.quiet, show_fixes=options.show_fixes)
 
 
 def _wants_color(output: TextIO) -> bool:

@@ -18,6 +18,8 @@ class Style:
     """Unsafe fixes are wanted, so they count as fixable."""
     summary: bool = True
     """Say at the end how many findings there were."""
+    show_fixes: bool = False
+    """Say of each file which findings were fixed."""
 
     def paint(self, text: str, *names: str) -> str:
         """Return ``text`` in colours, if there are to be any."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from wbsignal_lint.diagnostics import Applicability, FileReport
-from wbsignal_lint.formats._style import Style
+from wbsignal_lint.formats._style import Style, printable
 
 __all__ = ["Tally"]
 
@@ -18,13 +18,21 @@ class Tally:
         self.fixed = 0
         self.problems = 0
         self.fixable: Counter[Applicability] = Counter()
+        self.fixed_in: list[str] = []
 
     def add(self, report: FileReport) -> None:
         """Count what one report holds."""
         self.remaining += len(report.diagnostics)
         self.fixed += sum(report.fixed.values())
+        fixed = ", ".join(code if times == 1 else f"{code} ({times} times)" for code, times in report.fixed.items())
+        self.fixed_in += [f"{printable(report.filename)}: fixed {fixed}"] if fixed else []
         self.problems += len(report.problems)
         self.fixable.update(diagnostic.fix.applicability for diagnostic in report.diagnostics if diagnostic.fix)
+
+    def text(self, style: Style) -> str:
+        """Return what stands behind the findings: what was fixed, if that is wanted, and the summary in one line."""
+        lines = self.fixed_in if style.show_fixes else []
+        return "".join(f"{line}\n" for line in (*lines, *([self.sentence(style)] if style.summary else ())))
 
     def sentence(self, style: Style) -> str:
         """Return the summary in one line."""

@@ -25,5 +25,4 @@ def render(reports: Iterable[FileReport], style: Style) -> Iterator[str]:
             shown = style.paint(f"{printable(report.filename)}:{place.row}:{place.column}:", "bold")
             code = style.paint(diagnostic.code, "bold", "red")
             yield f"{shown} {code} {fixable_sign(diagnostic, style)}{printable(diagnostic.message)}\n"
-    if style.summary:
-        yield tally.sentence(style) + "\n"
+    yield tally.text(style)

@@ -27,8 +27,7 @@ def render(reports: Iterable[FileReport], style: Style) -> Iterator[str]:
             yield problem_line(problem, style) + "\n\n"
         for diagnostic in report.diagnostics:
             yield "\n".join(_finding(report.filename, lines, diagnostic, style)) + "\n\n"
-    if style.summary:
-        yield tally.sentence(style) + "\n"
+    yield tally.text(style)
 
 
 def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Style) -> Iterator[str]:
