@@ -110,9 +110,10 @@ def launch_file_of(text: str, path: Path | None = None) -> LaunchFile | None:
     """
     if not launch_gate.bytes_pass(text.encode("utf-8", "surrogatepass")):
         return None
+    from wbsignal_lint.launch.lookup import lookup_beside
     from wbsignal_lint.launch.reader import read_launch
 
     try:
-        return with_enough_stack(lambda: replace(read_launch(text), path=path))
+        return with_enough_stack(lambda: replace(read_launch(text, lookup_beside(path)), path=path))
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None

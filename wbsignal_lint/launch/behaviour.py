@@ -194,7 +194,7 @@ class _Builder:
         program = words[0].program if words else ""
         piped = written if written.pipeline.stages > 1 or context.call is None else context.call
         place: dict[str, Any] = {
-            "span": written.whole.span,
+            "span": _place_of(written),
             "blocks": blocks,
             "job": jobs[-1] if jobs else None,
             "in_condition": written.in_condition,
@@ -375,6 +375,13 @@ class _Builder:
         flow = _Flow()
         builder._follow(builder.main, _Context(depth=context.depth + 1, calling=context.calling), flow)
         return tuple(flow.steps)
+
+
+def _place_of(written: ShellCommand) -> Span:
+    """Return where a command stands; where parts of it come from elsewhere (``bash -c "$SETUP; …"``), its name."""
+    span = written.whole.span
+    is_together = span.end - span.start <= 2 * len(written.whole) + 8
+    return span if is_together else written.words[0].span
 
 
 def _chain(job: Job | None) -> tuple[Job, ...]:

@@ -20,9 +20,9 @@ _BEHAVIOUR = re.compile(
 def bytes_pass(data: bytes) -> bool:
     """Tell whether the bytes of a launch file are worth parsing.
 
-    True for every file in which ``wandb agent`` can be launched by words that stand in the file; a file that takes even
-    these words from elsewhere is unknown to the rules anyway. True also for every file that speaks of wandb, trains, and
-    does something by which the end of the training can be lost.
+    True for every file in which ``wandb agent`` can be launched by words that stand in the file; a file that takes
+    even these words from elsewhere is unknown to the rules anyway. True also for a file that speaks of wandb, trains,
+    and does something by which the end of the training can be lost.
     """
     if b"agent" in data and _PROGRAM.search(data) is not None:
         return True

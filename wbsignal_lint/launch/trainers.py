@@ -52,7 +52,8 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
             return None
     elif not looked_up:
         return None
-    return Trainer(command, word.span, None if is_module else name, starters)
+    stem = word.literal[len(word.literal) - len(name.rpartition("/")[2]) :]  # its folder may stand in a variable
+    return Trainer(command, stem.span, None if is_module else name, starters)
 
 
 def _says_training(name: str, *, is_module: bool) -> bool:
