@@ -12,6 +12,8 @@ from wbsignal_lint.launch.behaviour import Run, steps_of
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
+from wbsignal_lint.launch.hosts import read_hosted
+from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
@@ -34,28 +36,36 @@ _SHEBANG_SHELL = re.compile(r"\s*#!\s*\S*?(?:/env\s+(?:-\S+\s+)*)?(?<![\w-])(\w*
 _PIN = re.compile(r"wandb(?:\[[\w,-]*\])?={1,3}(\d[\w.]*)")
 
 
-def read_launch(text: str, uses_wandb: UsesWandb | None = None) -> LaunchFile:
-    """Read a shell or batch script.
+def read_launch(text: str, uses_wandb: UsesWandb | None = None, host: str | None = None) -> LaunchFile:
+    """Read a file that launches.
 
     :param text: the file's text as it is, line endings included.
     :param uses_wandb: says of a Python file whether it uses wandb; ``None``: nothing can be looked up.
+    :param host: one of `HOSTS`, what shell stands in; ``None`` for a shell or batch script.
     :return: its facts; empty for a script whose first line names another interpreter (a Python job script).
     """
+    if host is not None:
+        return read_shell(text, read_hosted(text, host).parts, uses_wandb)
     if shebang_is_shell(text) is False:
         return LaunchFile(text)
     return read_shell(text, [MappedText.of(text)], uses_wandb)
 
 
-def read_shell(text: str, snippets: Iterable[MappedText], uses_wandb: UsesWandb | None = None) -> LaunchFile:
+def read_shell(
+    text: str, snippets: Iterable[MappedText | ShellPart | Arguments], uses_wandb: UsesWandb | None = None
+) -> LaunchFile:
     """Read the shell that stands in a file of any kind.
 
     :param text: the whole file; spans count its characters.
-    :param snippets: each piece of shell in it, with the place of every character in the file.
+    :param snippets: each piece of shell or list of arguments in it, with the place of every character in the file.
     :param uses_wandb: as for `read_launch`.
     """
     reading = _Reading(uses_wandb, mentions_wandb=_MENTION.search(text) is not None)
     for snippet in snippets:
-        reading.read(snippet, None, 0, None, (), 0)
+        if isinstance(snippet, Arguments):
+            reading.read_arguments(snippet)
+        else:
+            reading.read(snippet.text if isinstance(snippet, ShellPart) else snippet, None, 0, None, (), 0)
     return LaunchFile(
         text,
         tuple(reading.commands),
@@ -177,15 +187,26 @@ class _Reading:
             written.pipeline.stages,
             None if function is None else function.name,
         )
+        self._keep(command)
+        return command
+
+    def read_arguments(self, part: Arguments) -> None:
+        """Read a list of arguments that no shell reads, such as the command of a container."""
+        for run in unwrap([argument.word() for argument in part.arguments], {}):
+            if isinstance(run, Innermost):
+                self._keep(Command(run.words, part.span, run.runners))
+            else:
+                self.read(run.text, None, 0, None, run.runners, 1)
+
+    def _keep(self, command: Command) -> None:
         self.commands.append(command)
         agent = agent_of(command)
         if agent is not None:
             self.agents.append(agent)
-        for word in words:
+        for word in command.words:
             pin = _PIN.fullmatch(word.pattern)
             if pin is not None:
                 self.versions.append((pin[1], word.span))
-        return command
 
 
 def _shell_of(text: str, runners: tuple[Runner, ...]) -> str | None:

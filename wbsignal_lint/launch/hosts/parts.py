@@ -62,7 +62,7 @@ class Hosted:
 
 
 def unknown_name(text: str) -> str:
-    """Return the placeholder that stands for what a host fills in: ``{{ .Values.agentArgs }}`` is ``${Values_agent_Args}``.
+    """Return the placeholder that stands for what a host fills in: ``${Values_agent_Args}`` for ``.Values.agentArgs``.
 
     The name is kept, because it may tell that options come with it.
     """
@@ -78,8 +78,7 @@ def substituted(
     :param value_of: gives the text that stands there then: with places of its own, or (a string) at the place of the
         match; ``None`` leaves the match as it is.
     """
-    pieces = list(_pieces(source, pattern, value_of))
-    return MappedText.joined(pieces) if pieces else source[:0]
+    return MappedText.joined(_pieces(source, pattern, value_of))
 
 
 def _pieces(
