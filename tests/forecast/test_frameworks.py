@@ -1,10 +1,13 @@
 """Scripts whose training loop is a framework's: what was measured of it is what is forecast.
 
-The frameworks are too heavy to install for a test run; the rows are those measured with lightning 2.6.6 and wandb
-0.31.0.
+The frameworks are too heavy to install for a test run; the rows are those measured with lightning 2.6.6, transformers
+5.23.0 and wandb 0.31.0, and those read in the source of older versions. What the command-line frameworks do is measured
+again by test_commands_truth.py.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +47,6 @@ def row(text: str, name: str) -> Row:
     ("handler", "fit", "scenario", "marked", "recorded", "status"),
     [
         ("", "trainer.fit(model)", "SIGTERM", False, 0, 0),
-        ("", "trainer.fit(model)", "SIGINT", False, 1, 1),
         ("", "trainer.fit(model)", "SIGKILL", False, None, -9),
         ("", "trainer.fit(model)", "SIGUSR1", False, None, -10),
         ("", "trainer.fit(model)", "FAILS", False, 1, 1),
@@ -58,6 +60,47 @@ def test_lightning(handler: str, fit: str, scenario: str, marked: bool, recorded
     (outcome,) = row(LIGHTNING.format(handler=handler, fit=fit), scenario).outcomes
 
     assert (outcome.marked, outcome.recorded, outcome.status) == (marked, recorded, status)
+
+
+@pytest.mark.parametrize(
+    ("pin", "scenario", "recorded", "status"),
+    [
+        ("lightning==2.6.6", "SIGTERM", 0, 0),
+        ("lightning>=2.0", "SIGTERM", 0, 0),
+        ("pytorch-lightning<2", "SIGTERM", None, -15),
+        ("pytorch_lightning==1.9.5", "SIGTERM", None, -15),
+        ("lightning==2.6.6", "SIGINT", 1, 1),
+        ("lightning==2.4.0", "SIGINT", 0, 1),
+        ("lightning~=2.2.0", "SIGINT", 0, 0),
+        ("lightning", "SIGINT", UNKNOWN, UNKNOWN),
+        ("lightning>=2.2", "SIGINT", UNKNOWN, UNKNOWN),
+    ],
+)
+def test_lightning_by_the_version_that_the_project_pins(
+    tmp_path: Path, pin: str, scenario: str, recorded: object, status: object
+) -> None:
+    (tmp_path / "requirements.txt").write_text(f"wandb\n{pin}\n")
+    text = LIGHTNING.format(handler="", fit="trainer.fit(model)")
+    found = next(row for row in forecast_text(text, path=tmp_path / "train.py") if row.signal == scenario)
+
+    assert {(outcome.recorded, outcome.status) for outcome in found.outcomes} == {(recorded, status)}
+
+
+@pytest.mark.parametrize("argument", ["gpus=1", "progress_bar_refresh_rate=0"])
+def test_a_script_for_an_old_lightning_is_known_by_its_arguments(argument: str) -> None:
+    text = LIGHTNING.format(handler="", fit="trainer.fit(model)").replace("Trainer(", f"Trainer({argument}, ")
+    (outcome,) = row(text, "SIGTERM").outcomes
+
+    assert (outcome.marked, outcome.recorded, outcome.status) == (False, None, -15)
+
+
+def test_a_trainer_of_the_scripts_own_is_lightnings() -> None:
+    text = LIGHTNING.format(handler="class MyTrainer(Trainer):\n    pass", fit="trainer.fit(model)").replace(
+        "trainer = Trainer", "trainer = MyTrainer"
+    )
+    (outcome,) = row(text, "SIGTERM").outcomes
+
+    assert (outcome.recorded, outcome.status) == (0, 0)
 
 
 def test_hugging_face_trainer_leaves_signals_alone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import signal
+from pathlib import Path
 
 from wbsignal_lint.contract import Scenario
 from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row, Unknown, scenario_of
@@ -17,17 +18,18 @@ __all__ = ["forecast", "forecast_text"]
 _ALWAYS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-def forecast_text(text: str, settings: ScriptSettings | None = None) -> list[Row]:
+def forecast_text(text: str, settings: ScriptSettings | None = None, path: Path | None = None) -> list[Row]:
     """Forecast the outcome table of a script.
 
     Args:
         text: the decoded source.
         settings: which signals announce a preemption, which calls train.
+        path: where the script is, absolute; what its project pins decides about frameworks.
 
     Raises:
         UnreadableSource: if the text is no valid Python.
     """
-    return forecast(read_script(text, settings))
+    return forecast(read_script(text, settings, path=path))
 
 
 def forecast(script: Script) -> list[Row]:

@@ -18,7 +18,7 @@ from wbsignal_lint.script.collector import Collector, is_known_call
 from wbsignal_lint.script.ends import End, end_of
 from wbsignal_lint.script.evaluator import Evaluated, arguments_of, last_identifier
 from wbsignal_lint.script.facts import Context, Script
-from wbsignal_lint.script.frameworks import Framework, framework_of, opens_run
+from wbsignal_lint.script.frameworks.trainers import opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.state import (
@@ -33,6 +33,7 @@ from wbsignal_lint.script.state import (
     Swallowed,
     merge,
 )
+from wbsignal_lint.script.training import reports_to_wandb, train_in_framework, trainer_in, words_of
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -78,7 +79,7 @@ def play(script: Script, event: int | Event) -> Played:
         script: the facts of the script, as read.
         event: the number of a signal, or another event.
     """
-    player = _Player(script, event)
+    player = Player(script, event)
     player.steps = _STEPS
     try:
         paths = [*player.run_block(script.tree.body, State(heap=module_heap())), *player.escapes]
@@ -112,7 +113,7 @@ def ends_of_preemptions(script: Script) -> Iterator[tuple[str, End]]:
         yield from ((signal.Signals(number).name, end) for end in play(script, number).ends)
 
 
-class _Player(Collector):
+class Player(Collector):
     """A collector that lets one event happen."""
 
     speculates = False
@@ -133,7 +134,13 @@ class _Player(Collector):
         self.flags: set[str] = set()
         self.handler_raises: set[int] = set()
         self.at_exit: list[tuple[Value, ast.Call | None]] = []
-        self.reports_to_wandb = _reports_to_wandb(script.tree)
+        self.reports_to_wandb = reports_to_wandb(script.tree)
+        self.words = words_of(script.tree)
+
+    @property
+    def happens_nothing(self) -> bool:
+        """Whether the scenario is the one in which nothing happens."""
+        return self.event is Event.NOTHING
 
     @property
     def in_handler(self) -> bool:
@@ -222,11 +229,11 @@ class _Player(Collector):
             )
             return []
         if blocking:
-            framework = self._framework(node, state)
-            if framework is None:
+            trainer = trainer_in(self, node, state)
+            if trainer is None:
                 self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() does with signals is not known"
                 return [state]
-            return self._train_in(framework, node, state)
+            return train_in_framework(self, trainer, node, state)
         if self.event is Event.NOTHING or state.interrupted:
             return [state]
         if state.run is RunState.MAYBE:
@@ -239,40 +246,9 @@ class _Player(Collector):
         if isinstance(self.event, Event):
             self.escapes.append((state, Completion(Ending.RAISE, node, how="error", exception="Error")))
             return []
-        return self._deliver(node, self.event, state)
+        return self.deliver(node, self.event, state)
 
-    def _framework(self, node: ast.Call, state: State) -> Framework | None:
-        """Return the framework that a blocking call belongs to, if it is a known one."""
-        if not isinstance(node.func, ast.Attribute) or not isinstance(node.func.value, (ast.Name, ast.Attribute)):
-            return None
-        trainer = self.evaluate(node.func.value, state)[0][1]
-        return framework_of(trainer.path, node.func.attr) if isinstance(trainer, Result) else None
-
-    def _train_in(self, framework: Framework, node: ast.Call, state: State) -> list[State]:
-        """Let the event happen while a framework trains."""
-        if state.run is RunState.NONE and self.reports_to_wandb:
-            state.run, state.hooked, state.init_guards = RunState.ACTIVE, True, state.guards
-        if state.run is not RunState.ACTIVE:
-            self.unknown = f"line {node.lineno}: whether {framework.name} has a run is not known"
-            return [state]
-        if self.event is Event.NOTHING or state.interrupted:
-            return [state]
-        self.struck = state.interrupted = True
-        if isinstance(self.event, Event):
-            self.escapes.append((state, Completion(Ending.RAISE, node, how="error", exception="Error")))
-            return []
-        leaving = framework.on_signal.get(self.event)
-        if leaving is None or state.heap.get(DISPOSITIONS, str(self.event)) is not None:
-            return self._deliver(node, self.event, state)
-        code = Const(leaving.status)
-        if leaving.seen:
-            state.exit_called = code
-        how = f"{framework.name}'s own handler"
-        exit_ = Completion(Ending.EXIT, node, code, leaving.seen, how, False, leaving.lineage[0], leaving.lineage)
-        self.escapes.append((state, exit_))
-        return []
-
-    def _deliver(self, node: ast.Call, number: int, state: State) -> list[State]:
+    def deliver(self, node: ast.Call, number: int, state: State) -> list[State]:
         """Let a signal arrive: return the states in which the program goes on."""
         bound = state.heap.get(DISPOSITIONS, str(number))
         default = External("signal.default_int_handler" if number == signal.SIGINT else "signal.SIG_DFL")
@@ -349,7 +325,7 @@ class _Player(Collector):
 
     def redeliver(self, node: ast.Call, number: int, state: State) -> Evaluated:
         """Run the handler of a signal that the process sends to itself."""
-        return [(after, NONE) for after in self._deliver(node, number, state)]
+        return [(after, NONE) for after in self.deliver(node, number, state)]
 
     def previous(self, target: Value | None, node: ast.Call, path: str, state: State) -> Value:
         """Return what the signal is bound to so far."""
@@ -511,12 +487,6 @@ def never_runs(function: Function) -> bool:
 
 def _is_true(value: Value | None) -> bool:
     return isinstance(value, Const) and bool(value.value)
-
-
-def _reports_to_wandb(tree: ast.Module) -> bool:
-    """Say whether a Hugging Face script asks for W&B: ``report_to="wandb"``."""
-    words = [word for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords]
-    return any(word.arg == "report_to" and "wandb" in ast.unparse(word.value) for word in words)
 
 
 _SHOWS_TRACEBACK = frozenset(

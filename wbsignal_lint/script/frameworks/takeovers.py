@@ -1,0 +1,57 @@
+"""Calls that take a signal away from the script's own handler, and calls that run a function somewhere else."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wbsignal_lint.script.frameworks.evidence import Known
+
+__all__ = ["ELSEWHERE", "TAKEOVERS", "Takeover"]
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """A handler that a call installs without asking."""
+
+    by: str
+    """How the call is named in messages."""
+    number: int
+    known: Known
+    status: int | None
+    """What it passes to the ``sys.exit`` that W&B has replaced; ``None`` if it lets the training go on."""
+    says: str
+    setting: str | None = None
+    """It happens only if the object is created with settings in which this argument is true."""
+
+
+TAKEOVERS: Mapping[str, Takeover] = {
+    "ray.init": Takeover(
+        "ray.init",
+        int(signal.SIGTERM),
+        Known(("ray",), measured=("2.60.0",), read=("2.9.3", "2.40.0")),
+        int(signal.SIGTERM),
+        "replaces the SIGTERM handler by one that calls sys.exit(signum)",
+    ),
+    "transformers.Trainer": Takeover(
+        "transformers.Trainer",
+        int(signal.SIGTERM),
+        Known(("transformers",), measured=("5.23.0",), read=("5.0.0",), since="5.0"),
+        None,
+        "with enable_jit_checkpoint=True replaces the SIGTERM handler by one that saves a checkpoint a few seconds "
+        "later and ends the training as if it were done",
+        setting="enable_jit_checkpoint",
+    ),
+}
+
+ELSEWHERE: Mapping[str, frozenset[str]] = {
+    path: frozenset({"submit", "map_array"})
+    for path in ("submitit.AutoExecutor", "submitit.SlurmExecutor", "submitit.LocalExecutor", "submitit.DebugExecutor")
+}
+"""Objects whose methods run a function in a job of its own, in the main thread there, without the script's handlers.
+
+Read in submitit 1.0.0, 1.4.5, 1.5.1 and 1.5.4: the job's process binds SIGTERM and SIGCONT to handlers that go on, and
+SIGUSR2 (before 1.1 SIGUSR1; $SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), marking
+nothing.
+"""
