@@ -30,7 +30,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from wbsignal_lint.drill.loopback import Loopback, Sweep
 from wbsignal_lint.drill.measurement import Measurement, Plan, drill
+from wbsignal_lint.drill.script import runs_python_agent
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 NO_SERVER = "http://127.0.0.1:9"  # offline runs ask no server; port 9 (discard) would refuse them
@@ -66,9 +68,16 @@ def kind_of(path: Path) -> str:
 
 
 def drill_fixture(path: Path, signals: tuple[int, ...]) -> Measurement:
-    """Run one Python fixture in an empty folder and send it the signals after its first log."""
+    """Run one Python fixture in an empty folder and send it the signals after its first log.
+
+    A script that is its own agent is online, with a server on this machine that has a sweep of one run for it.
+    """
+    command = [sys.executable, str(path.absolute())]
     with tempfile.TemporaryDirectory(prefix="wbsignal-fixture-") as folder:
-        return drill([sys.executable, str(path.absolute())], Plan(signals), server=NO_SERVER, cwd=Path(folder))
+        if not runs_python_agent(command):
+            return drill(command, Plan(signals), server=NO_SERVER, cwd=Path(folder))
+        with Loopback(Sweep(tuple(command), runs=1)) as server:
+            return drill(command, Plan(signals), server=server.url, mode="online", cwd=Path(folder))
 
 
 def drilled_fixtures() -> list[tuple[Path, Head]]:

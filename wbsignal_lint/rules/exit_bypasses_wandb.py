@@ -161,13 +161,7 @@ class ExitBypassesWandb(ScriptRule):
             code = repair.exit_code(script, found, handler)
         else:
             code = str(found.completion.status)
-        span = script.span(statement)
-        if not script.editor.is_alone(span):
-            return None
-        reference = repair.module_name(script, "wandb")
-        edit = script.editor.insert_before(span, [f"{reference.name}.finish(exit_code={code})"])
-        message = f"Call {reference.name}.finish(exit_code={code}) first"
-        return Fix(message, (*reference.edits, edit), Applicability.UNSAFE)
+        return repair.finish_before(script, statement, code)
 
 
 def _spelled(how: str) -> str:

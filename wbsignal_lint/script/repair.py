@@ -16,6 +16,7 @@ __all__ = [
     "drop_signal",
     "exit_code",
     "exit_with_signal",
+    "finish_before",
     "module_name",
     "standard_handler",
     "whole_call",
@@ -128,6 +129,17 @@ def whole_call(script: Script, node: ast.Call) -> Span:
     # The callee may stand in parentheses of its own: (sys.exit)(0).
     start = script.text.index("(", start) + 1
     return Span(start, span.end - 1)
+
+
+def finish_before(script: Script, statement: ast.stmt, code: str) -> Fix | None:
+    """Return the unsafe fix that finishes the run with an exit code right before a statement that leaves."""
+    span = script.span(statement)
+    if not script.editor.is_alone(span):
+        return None
+    reference = module_name(script, "wandb")
+    edit = script.editor.insert_before(span, [f"{reference.name}.finish(exit_code={code})"])
+    message = f"Call {reference.name}.finish(exit_code={code}) first"
+    return Fix(message, (*reference.edits, edit), Applicability.UNSAFE)
 
 
 _STANDARD_NAMES = ("PREEMPTION_SIGNALS", "handle_preemption", "preemption_signal")

@@ -47,7 +47,7 @@ from wbsignal_lint.script.values import (
     function_of,
 )
 
-__all__ = ["End", "Event", "Played", "ends_of_failures", "ends_of_preemptions", "play"]
+__all__ = ["End", "Event", "Played", "ends_of_completion", "ends_of_failures", "ends_of_preemptions", "play"]
 
 _STEPS = 12_000
 _UNROLLED_STATEMENTS = 1_500
@@ -99,6 +99,11 @@ def play(script: Script, event: int | Event) -> Played:
     if not ends:
         return Played((), player.handler_run, "the script was not seen to come to an end")
     return Played(tuple(ends), player.handler_run)
+
+
+def ends_of_completion(script: Script) -> Iterator[tuple[str, End]]:
+    """Yield the ends of a script that nothing happens to: those with a status of its own are failures."""
+    yield from (("fails", end) for end in play(script, Event.NOTHING).ends)
 
 
 def ends_of_failures(script: Script) -> Iterator[tuple[str, End]]:
@@ -416,11 +421,14 @@ class Player(Collector):
             self.loops = loops
         results: Evaluated = []
         for after, end in paths:
+            if end.ending is Ending.DEAD:
+                self.escapes.append((after, end))
+                continue
             if after.run is RunState.ACTIVE:
                 failed = end.ending is Ending.RAISE
                 how = "an exception ends the run: it records 1" if failed else "the agent's thread ends: it records 0"
                 after.recorded, after.run = Const(int(failed)), RunState.FINISHED
-                after.decided = Decision(Cause.AGENT_THREAD, how, end.node)
+                after.decided = Decision(Cause.AGENT_THREAD, how, end.node, end)
             after.exit_called = None
             results.append((after, NONE))
         for after, end in self.agent_ends:
@@ -437,7 +445,7 @@ class Player(Collector):
             # Python waits for the thread: the training comes to its end, and its run is finished as usual.
             state.recorded, state.run = Const(0), RunState.FINISHED
             why = "the process waits for the agent's thread, which trains to its end: it records 0"
-            state.decided = Decision(Cause.AGENT_THREAD, why, end.node)
+            state.decided = Decision(Cause.AGENT_THREAD, why, end.node, end)
         self.agent_ends.append((state, end))
 
     # -- the end ----------------------------------------------------------------------------------------------------

@@ -144,6 +144,8 @@ class Decision:
     cause: Cause
     why: str
     node: ast.AST | None
+    left: Completion | None = None
+    """For ``AGENT_THREAD``: how that thread, or the main one beside it, was left."""
 
 
 @dataclass
@@ -201,6 +203,7 @@ class State:
             self.exit_called,
             self.hook_replaced,
             self.swallowed,
+            self.decided.left if self.decided is not None else None,
             frozenset(self.heap.names(DISPOSITIONS)),
         )
 
