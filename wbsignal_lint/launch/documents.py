@@ -18,7 +18,7 @@ from wbsignal_lint.launch.shell_text import Redirect, ShellCommand, ShellText
 from wbsignal_lint.launch.words import unquoted_document
 from wbsignal_lint.launch.wrappers import MENTIONS, SCRIPT_READERS, SHELLS
 
-__all__ = ["Document", "documents_of", "shebang_is_shell"]
+__all__ = ["Document", "documents_of", "is_job_script", "shebang_is_shell"]
 
 _SHEBANG = re.compile(r"\s*#![^\n]*")
 _SHELL_SHEBANG = re.compile(r"#!.*?(?:^|[/\s!])(?:ba|z|da|k|a|fi|c|tc)?sh\b")
@@ -43,6 +43,11 @@ def shebang_is_shell(text: str) -> bool | None:
     """Whether the first line names a shell; ``None`` when it names nothing."""
     match = _SHEBANG.match(text)
     return None if match is None else _SHELL_SHEBANG.search(match[0]) is not None
+
+
+def is_job_script(text: str) -> bool:
+    """Whether a text says of itself that a shell or a batch system runs it."""
+    return shebang_is_shell(text) is True or _DIRECTIVE.search(text) is not None
 
 
 def documents_of(command: ShellCommand, shell: ShellText) -> Iterator[Document]:
@@ -141,7 +146,7 @@ def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
     """Whether what a command gets or prints ends in something that runs it."""
     if shebang_is_shell(body) is False:
         return False
-    looks_like_one = shebang_is_shell(body) is True or _DIRECTIVE.search(body) is not None
+    looks_like_one = is_job_script(body)
     if _is_read(command):
         return not (
             _program(command) == "ssh" and len(command.words) > 2 and not _may_read(command) and not looks_like_one
