@@ -198,6 +198,8 @@ class _Builder:
             "blocks": blocks,
             "job": jobs[-1] if jobs else None,
             "in_condition": written.in_condition,
+            "statement": written.statement.span if written.statement and written.statement.is_contiguous else None,
+            "or_else": self._or_else(written) or context.or_else,
             "stage": piped.stage,
             "stages": piped.pipeline.stages,
         }
@@ -233,7 +235,6 @@ class _Builder:
                 for one in sorted(piped.pipeline.commands, key=lambda one: one.stage)
             ),
             redirects=tuple(written.redirects),
-            or_else=self._or_else(written) or context.or_else,
             **place,
         )
 
@@ -242,9 +243,9 @@ class _Builder:
         for one in self.shell.alternatives:
             if one.left[0] <= position < one.left[1]:
                 right = self.shell.source[one.right[0] : one.right[1]]
-                first = next((c for c in self.shell.commands if one.right[0] <= c.position < one.right[1]), None)
-                words = () if first is None else tuple(word.text for word in first.words)
-                return OrElse(one.operator, right.span, words)
+                found = [other for other in self.shell.commands if one.right[0] <= other.position < one.right[1]]
+                words = tuple(word.text for word in found[0].words) if found else ()
+                return OrElse(one.operator, right.span, words, len(found))
         return None
 
     # Process ids

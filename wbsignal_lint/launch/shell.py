@@ -41,11 +41,13 @@ class _Place:
     job: Job | None = None
     in_condition: bool = False
     redirects: list[Redirect] = field(default_factory=list)
+    redirected: Node | None = None
+    """The node of the command with its redirections."""
     extra_words: list[MappedText] = field(default_factory=list)
 
     def statement(self, block: Block | None = None) -> _Place:
         """Return the place of a statement inside: still in this pipeline, its own redirections."""
-        return replace(self, block=block or self.block, extra_words=[])
+        return replace(self, block=block or self.block, redirected=None, extra_words=[])
 
 
 @functools.cache
@@ -194,7 +196,7 @@ class _Walk:
 
     def _on_for_statement(self, node: Node, place: _Place) -> None:
         name = next((self._plain(child) for child in node.children if child.type == "variable_name"), None)
-        loop = self._inside(place, "loop")
+        loop = self._inside(place, "loop", name=name)
         words: list[Node] = []
         after_in = False
         for child in node.children:
@@ -254,6 +256,7 @@ class _Walk:
     def _on_redirected_statement(self, node: Node, place: _Place) -> None:
         inner = place.statement()
         inner.redirects = list(place.redirects)
+        inner.redirected = place.redirected or node
         body: Node | None = None
         following: list[tuple[Node, _Place]] = []
         for child in node.children:
@@ -347,6 +350,7 @@ class _Walk:
             place.job,
             place.in_condition,
             redirects,
+            self._text(place.redirected or node),
         )
         if words:
             pipeline.commands.append(command)

@@ -28,6 +28,7 @@ class Block:
     parent: Block | None = None
     chain: Chain | None = None
     name: str | None = None
+    """A function's name, a ``for`` loop's variable."""
     depth: int = 0
 
     def around(self) -> Iterator[Block]:
@@ -121,6 +122,8 @@ class ShellCommand:
     in_condition: bool = False
     """Whether an ``if``, ``while`` or ``until`` decides by its status."""
     redirects: list[Redirect] = field(default_factory=list)
+    statement: MappedText | None = None
+    """The command with its redirections."""
 
     @property
     def in_background(self) -> bool:

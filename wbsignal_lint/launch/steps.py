@@ -94,6 +94,8 @@ class OrElse:
     alternative: Span
     words: tuple[str, ...] = ()
     """The alternative's first command as written."""
+    commands: int = 1
+    """How many commands the alternative has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,9 @@ class Step:
     """The background job that it is or is a part of."""
     in_condition: bool = False
     """Whether an ``if``, ``while`` or ``until`` decides by its status."""
+    statement: Span | None = None
+    """The command with its redirections; ``None`` where it does not stand in the file in one piece."""
+    or_else: OrElse | None = None
     stage: int = 0
     stages: int = 1
 
@@ -149,7 +154,6 @@ class Launch(Step):
     neighbours: tuple[str, ...] = ()
     """The programs of the pipeline's stages, its own included."""
     redirects: tuple[Redirect, ...] = ()
-    or_else: OrElse | None = None
     is_last: bool = False
     """Nothing of the script runs after it."""
 

@@ -1,0 +1,323 @@
+"""Who gets a signal: the line of processes from a script's shell down to the training, and what each does with it.
+
+SLURM's default process tracking and bash are assumed: a signal to the job's script reaches its shell and nobody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.facts import AgentCommand, Forwarding
+from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing
+from wbsignal_lint.launch.shell_text import Job
+from wbsignal_lint.launch.steps import (
+    Action,
+    Kill,
+    Launch,
+    ShellScript,
+    Target,
+    TargetKind,
+    Trap,
+)
+from wbsignal_lint.launch.waiting import waits_again
+
+__all__ = [
+    "Delivery",
+    "Fate",
+    "Kind",
+    "Process",
+    "Reception",
+    "deliver",
+    "deliver_to_job",
+    "job_process",
+    "line_of",
+    "reaches",
+    "trap_in_force",
+]
+
+
+class Kind(Enum):
+    """What a process is."""
+
+    SHELL = "shell"
+    SUBSHELL = "subshell"
+    WRAPPER = "wrapper"
+    AGENT = "agent"
+    TRAINER = "trainer"
+
+
+class Fate(Enum):
+    """What a process does with a signal."""
+
+    GETS = "gets it"
+    FORWARDS = "passes it on"
+    RUNS_TRAP = "runs its trap"
+    DEFERS = "runs its trap only after the command in the foreground has ended"
+    DIES = "is ended by it"
+    KILLS = "kills what it runs"
+    IGNORES = "ignores it"
+    UNTOLD = "is not told"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process between the script and the training."""
+
+    kind: Kind
+    name: str
+    span: Span
+    passing: Passing | None = None
+    agent: AgentCommand | None = None
+    ignores_interrupt: bool = False
+    """Started with ``&`` by a shell without job control: SIGINT is ignored from the start."""
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What becomes of the signal at one process."""
+
+    process: Process
+    signal: str | None
+    """What it gets; ``None``: nothing."""
+    fate: Fate
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What becomes of one signal on its way."""
+
+    signal: str
+    receptions: tuple[Reception, ...]
+    """In the order of the line, from the outside in."""
+    trap: Trap | None = None
+    """The trap that the shell runs."""
+    is_awaited: bool | None = None
+    """Whether the shell is still there when the training ends; ``None``: not known, or no shell is left to wait."""
+
+    @property
+    def told(self) -> str | None:
+        """The signal that reaches the end of the line: the training, or the agent where the training is not known."""
+        last = self.receptions[-1]
+        return last.signal if last.fate in (Fate.GETS, Fate.FORWARDS) else None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether everything on the way is known."""
+        return all(reception.fate is not Fate.UNKNOWN for reception in self.receptions)
+
+    @property
+    def agent_goes_on(self) -> bool:
+        """Whether a sweep agent outlives the signal and starts its next run."""
+        return any(
+            one.process.agent is not None and one.fate is Fate.FORWARDS and not ends_agent(one.process, one.signal)
+            for one in self.receptions
+        )
+
+    def fate_of(self, kind: Kind) -> Fate | None:
+        """Return what the first process of a kind does with the signal."""
+        return next((one.fate for one in self.receptions if one.process.kind is kind), None)
+
+
+def ends_agent(process: Process, signal: str | None) -> bool:
+    """Whether a forwarding agent ends after the run that it has passed a signal on to (from wandb 0.28.0 on)."""
+    if process.agent is None or ("--count", "1") in process.agent.options:
+        return True
+    return signal in ("TERM", "HUP", "QUIT") or (signal == "INT" and not process.ignores_interrupt)
+
+
+def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
+    """Return the processes from the script's shell down to what it launches.
+
+    Returns:
+        ``None`` where the launch is elsewhere: on another machine, in another terminal, in a job of its own.
+    """
+    names = [runner.name for runner in launch.command.runners]
+    if any(name in ELSEWHERE for name in names):
+        return None
+    line: list[Process] = []
+    if not launch.is_exec or launch.in_subshell:
+        line.append(Process(Kind.SHELL, script.shell or "shell", script.source.span))
+    in_background = launch.job is not None and not script.option("monitor", launch)
+    if not launch.is_exec and _has_shell_of_its_own(script, launch):
+        span = launch.span if launch.job is None else launch.job.span
+        line.append(Process(Kind.SUBSHELL, script.shell or "shell", span, ignores_interrupt=in_background))
+    for runner in launch.command.runners:
+        passing = PASSING.get(runner.name, Passing(Manner.UNKNOWN))
+        if passing.manner is not Manner.REPLACED:
+            line.append(Process(Kind.WRAPPER, runner.name, runner.span, passing, ignores_interrupt=in_background))
+    if launch.agent is not None:
+        line.append(Process(Kind.AGENT, "wandb agent", launch.agent.span, None, launch.agent, in_background))
+    elif launch.trainer is not None:
+        for starter in launch.trainer.launchers:
+            passing = PASSING.get(starter, Passing(Manner.UNKNOWN))
+            line.append(Process(Kind.WRAPPER, starter, launch.span, passing, ignores_interrupt=in_background))
+        name = launch.trainer.script or "python"
+        line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))
+    return tuple(line)
+
+
+def _has_shell_of_its_own(script: ShellScript, launch: Launch) -> bool:
+    """Whether a shell process stands between the script's shell and the launched program."""
+    if launch.job is not None and launch.job.form != "pipeline":
+        return launch.job.form == "group" or (launch.job.form == "subshell" and not ends_subshell(script, launch))
+    return False
+
+
+def ends_subshell(script: ShellScript, launch: Launch) -> bool:
+    """Whether it is the last simple command of its ``( … ) &``: bash then becomes that command."""
+    if launch.job is None or launch.stages > 1 or launch.or_else is not None or launch.in_loop:
+        return False
+    mates = [step for step in script.steps if step.job is launch.job]
+    return bool(mates) and mates[-1] is launch and not launch.is_run_by("time")
+
+
+def job_process(script: ShellScript, launch: Launch) -> int | None:
+    """Return which process of a background launch's line ``$!`` stands for; ``None``: none of them."""
+    line = line_of(script, launch)
+    if line is None or launch.job is None:
+        return None
+    if launch.job.form == "pipeline" and launch.stage + 1 < launch.stages:
+        return None
+    return 1 if len(line) > 1 and line[0].kind is Kind.SHELL else 0
+
+
+def trap_in_force(script: ShellScript, launch: Launch, signal: str) -> Trap | None:
+    """Return the trap for a signal that the script's shell has while it waits for a launch.
+
+    For a background launch that is the one set before the script waits, wherever that is.
+    """
+    found: Trap | None = None
+    at = script.index(launch)
+    waits = [script.index(step) for step in script.waits if script.index(step) > at]
+    limit = at if launch.is_foreground else (waits[0] if waits else len(script.steps))
+    for step in script.steps[:limit]:
+        if isinstance(step, Trap) and signal in step.signals and not step.in_subshell:
+            found = step
+    return found
+
+
+def deliver(script: ShellScript, launch: Launch, signal: str) -> Delivery | None:
+    """Send a signal to the process that runs a script, while it has a launch running.
+
+    Args:
+        script: the script.
+        launch: one of its launches of an agent or trainer.
+        signal: a name such as ``USR1``.
+
+    Returns:
+        What becomes of it at each process, or ``None`` where the launch is elsewhere.
+    """
+    line = line_of(script, launch)
+    if line is None:
+        return None
+    if line[0].kind is not Kind.SHELL:
+        return Delivery(signal, tuple(_pass_on(line, 0, signal)))
+    trap = trap_in_force(script, launch, signal)
+    if trap is None or trap.action is Action.RESET:
+        return Delivery(signal, (Reception(line[0], signal, Fate.DIES), *_untold(line[1:])), is_awaited=False)
+    if trap.action is Action.IGNORE:
+        return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
+    if trap.body is None:
+        return Delivery(signal, tuple(Reception(one, None, Fate.UNKNOWN) for one in line), trap)
+    if launch.is_foreground:
+        return Delivery(signal, (Reception(line[0], signal, Fate.DEFERS), *_untold(line[1:])), trap, is_awaited=True)
+    head = Reception(line[0], signal, Fate.RUNS_TRAP)
+    sent = next(
+        (
+            (step.signal, hit)
+            for step in trap.steps
+            if isinstance(step, Kill) and not step.is_probe and (hit := reaches(script, step, launch)) is not False
+        ),
+        None,
+    )
+    awaited = waits_again(script, launch, trap)
+    if sent is None:
+        return Delivery(signal, (head, *_untold(line[1:])), trap, awaited)
+    name, hit = sent
+    start = job_process(script, launch)
+    if hit is None or name is None or start is None:
+        fate = Fate.UNKNOWN if hit is None or name is None else Fate.UNTOLD
+        return Delivery(signal, (head, *(Reception(one, None, fate) for one in line[1:])), trap, awaited)
+    return Delivery(signal, (head, *_pass_on(line, start, name)), trap, awaited)
+
+
+def deliver_to_job(script: ShellScript, launch: Launch, signal: str) -> Delivery | None:
+    """Send a signal to the pid that ``$!`` has for a background launch, as ``kill "$PID"`` does.
+
+    Returns:
+        ``None`` where that pid is no process on the way to the training: ``tee``'s, say.
+    """
+    line = line_of(script, launch)
+    start = job_process(script, launch)
+    if line is None or start is None:
+        return None
+    return Delivery(signal, tuple(_pass_on(line, start, signal)))
+
+
+def reaches(script: ShellScript, kill: Kill, launch: Launch) -> bool | None:
+    """Whether a ``kill`` names a background launch; ``None``: it may."""
+    answers = [_names(target, launch.job) for target in kill.targets]
+    if any(answer is True for answer in answers):
+        return True
+    return None if any(answer is None for answer in answers) else False
+
+
+def _names(target: Target, job: Job | None) -> bool | None:
+    if target.kind is TargetKind.ALL_JOBS:
+        return True
+    if target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB):
+        if target.jobs:
+            return any(job is one or (job is not None and job.outer is one) for one in target.jobs)
+        return None
+    if target.kind is TargetKind.SELF:
+        return False
+    return None
+
+
+def _pass_on(line: tuple[Process, ...], start: int, signal: str) -> list[Reception]:
+    """Follow a signal that the process ``line[start]`` gets, down the line."""
+    receptions: list[Reception] = []
+    current: str | None = signal
+    for index in range(start, len(line)):
+        process = line[index]
+        fate = _fate(process, current)
+        receptions.append(Reception(process, current, fate))
+        if fate is Fate.UNKNOWN:
+            return receptions + [Reception(one, None, Fate.UNKNOWN) for one in line[index + 1 :]]
+        if fate is Fate.KILLS:
+            current = "KILL"
+            return receptions + [Reception(one, "KILL", Fate.DIES) for one in line[index + 1 :]]
+        if fate is not Fate.FORWARDS:
+            return receptions + _untold(line[index + 1 :])
+    return receptions
+
+
+def _fate(process: Process, signal: str | None) -> Fate:
+    if signal is None:
+        return Fate.UNTOLD
+    if signal == "KILL":
+        return Fate.DIES
+    if process.kind is Kind.TRAINER:
+        return Fate.IGNORES if signal == "INT" and process.ignores_interrupt else Fate.GETS
+    if process.agent is not None:
+        if process.agent.forwarding is Forwarding.UNKNOWN:
+            return Fate.UNKNOWN
+        if process.agent.forwarding is Forwarding.YES:
+            return Fate.FORWARDS
+        return Fate.IGNORES if signal == "INT" else Fate.DIES
+    if process.passing is not None:
+        if process.passing.manner is Manner.UNKNOWN:
+            return Fate.UNKNOWN
+        if signal in process.passing.forwards:
+            return Fate.FORWARDS
+        if signal in process.passing.kills:
+            return Fate.KILLS
+        return Fate.IGNORES if signal in process.passing.swallows else Fate.DIES
+    return Fate.IGNORES if signal == "INT" and process.ignores_interrupt else Fate.DIES
+
+
+def _untold(processes: tuple[Process, ...]) -> list[Reception]:
+    return [Reception(process, None, Fate.UNTOLD) for process in processes]
