@@ -106,11 +106,10 @@ class HandlerRegisteredLate(ScriptRule):
         loop = isinstance(training.node, (ast.For, ast.AsyncFor, ast.While))
         inside = loop and any(parent is training.node for parent in script.ancestors(registration.node))
         where = "inside the training loop, after its first steps" if inside else "after the training"
-        row = script.index.position(script.offset(training.node, end=False)).row
         head = script.span(training.node)
         return self.at(
             script.span(registration.node),
-            f"handler {registration.handler.name} for {names} is registered {where} (line {row}): "
+            f"handler {registration.handler.name} for {names} is registered {where} ({script.place(training.node)}): "
             "a signal that comes before kills the run unmarked",
             outcome=describe_outcome(registration.uses[0].name, False, None),
             fix=move_before_training(script, registration, training),

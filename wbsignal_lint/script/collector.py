@@ -27,8 +27,8 @@ from wbsignal_lint.script.facts import (
     SignalUse,
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
-from wbsignal_lint.script.interpreter import CallArguments, Interpreter
-from wbsignal_lint.script.relevance import Mentions
+from wbsignal_lint.script.importing import Importer
+from wbsignal_lint.script.interpreter import CallArguments
 from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
@@ -102,14 +102,15 @@ _STARTS = {
 _TASKS = frozenset({"create_task", "ensure_future", "wait_for", "shield"})
 
 
-class Collector(Interpreter):
+class Collector(Importer):
     """Interprets a script and collects its facts into a `Script`."""
 
     def __init__(self, script: Script) -> None:
-        super().__init__()
+        super().__init__(script.program)
         self.script = script
-        mentions = Mentions(script.tree)
-        self.relevant = mentions.relevant(script.settings.training_calls) | mentions.small
+        self.exhausted = False
+        """There was more to follow than there was time for."""
+        self.relevant = script.program.relevant()
         self.context = Context.MAIN
         self.handler: Handler | None = None
         self.live_heap: Heap | None = None
@@ -295,6 +296,15 @@ class Collector(Interpreter):
             self._note_unknown_call(callee, path, base, method, arguments, state)
         return [(state, Result(path, id(node)) if path else UNKNOWN)]
 
+    def called_by_name(self, node: ast.Call, path: str, arguments: CallArguments, results: Evaluated) -> Evaluated:
+        """Take a followed function that trains by its name for training, where following it showed none."""
+        method = last_identifier(node.func)
+        base = last_identifier(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        if not self._is_training(path, base, method, arguments):
+            return results
+        blocking = not is_training_step(base, method) and method != "log"
+        return [(end, value) for after, value in results for end in self.train(node, after, blocking=blocking)]
+
     def _is_training(self, path: str, base: str, method: str, arguments: CallArguments) -> bool:
         configured = self.script.settings.training_calls
         if path in configured or method in configured:
@@ -401,6 +411,7 @@ class Collector(Interpreter):
 
     def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
         """Take note of a step of training, or of a call that trains to its end; return the states it leads to."""
+        self.trainings += 1
         if self.in_handler:
             return [state]
         place: ast.AST | None = node if blocking and not self.loops else (self.loops[0] if self.loops else None)

@@ -25,6 +25,7 @@ from wbsignal_lint.script.values import (
     Function,
     Instance,
     Items,
+    Namespace,
     Partial,
     Result,
     Run,
@@ -183,7 +184,7 @@ class Evaluator:
     def lookup(self, name: str, state: State) -> Value:
         """Return the value of a name in the current frame, its closures, the module or the builtins."""
         frame = self.frame
-        numbers = (0,) if name in frame.names.globals else tuple(reversed(frame.frames))
+        numbers = frame.frames[:1] if name in frame.names.globals else tuple(reversed(frame.frames))
         for number in numbers:
             value = state.heap.get(number, name)
             if value is not None:
@@ -258,7 +259,7 @@ class Evaluator:
             return bool(value.values)
         if isinstance(value, External):
             return True if _is_object(value) else None
-        if isinstance(value, (Run, Function, Class, Instance, BoundMethod, Partial)):
+        if isinstance(value, (Run, Function, Class, Instance, BoundMethod, Namespace, Partial)):
             return True
         return None
 
@@ -273,9 +274,9 @@ class Evaluator:
                 other = right if left == NONE else left
                 if other == NONE:
                     return Const(not negate)
-                if isinstance(other, (Const, Run, Function, Class, Instance, BoundMethod, Partial, Items)) or (
-                    isinstance(other, External) and _is_object(other)
-                ):
+                if isinstance(
+                    other, (Const, Run, Function, Class, Instance, BoundMethod, Namespace, Partial, Items)
+                ) or (isinstance(other, External) and _is_object(other)):
                     return Const(negate)
                 return UNKNOWN
         if isinstance(left, Const) and isinstance(right, Const):

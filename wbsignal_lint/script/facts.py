@@ -6,6 +6,7 @@ Spans are character offsets into the text of the script.
 from __future__ import annotations
 
 import ast
+import copy
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +15,13 @@ from functools import cached_property
 from pathlib import Path
 
 from wbsignal_lint.contract import PREEMPTION_SIGNALS, signal_number
-from wbsignal_lint.diagnostics import LineIndex, Span
+from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.edits.python import PythonEditor
 from wbsignal_lint.pins import Pin, pins_for
+from wbsignal_lint.script.layout import Layout, shown
+from wbsignal_lint.script.project import Module, Program
 from wbsignal_lint.script.state import Completion, State, Training
+from wbsignal_lint.script.uncalled import uncalled_marks
 from wbsignal_lint.script.values import Function, Value
 
 __all__ = [
@@ -291,15 +295,15 @@ class Init:
 
 @dataclass(eq=False)
 class Script:
-    """All facts about one Python file."""
+    """All facts about one Python script, whose parts may stand in several files."""
 
-    text: str
-    tree: ast.Module
+    program: Program
+    """The script's own file and those of its project that it imports."""
     settings: ScriptSettings
-    index: LineIndex
-    parents: dict[int, ast.AST]
-    path: Path | None = None
-    """Where the script is, absolute; ``None`` if that isn't known."""
+    focus: Module
+    """The file that spans and edits belong to: the script's own, but for `seen_from`."""
+    origin: Script | None = None
+    """The script that this is a view of."""
     registrations: list[Registration] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
     handler_calls: list[HandlerCall] = field(default_factory=list)
@@ -317,22 +321,70 @@ class Script:
     """Calls that end a run outside handlers."""
     inits: list[Init] = field(default_factory=list)
     late_marks: list[LateMark] = field(default_factory=list)
-    uncalled_marks: list[ast.Attribute | ast.Name] = field(default_factory=list)
-    """Where ``run.mark_preempting`` is named as a statement, without a call."""
     handler_functions: frozenset[int] = frozenset()
     """``id()`` of every function node that runs as part of some handler."""
     shared_functions: frozenset[int] = frozenset()
     """Those of them that ordinary code calls as well."""
+    executed: frozenset[int] = frozenset()
+    """``id()`` of every function node that was followed."""
+
+    @cached_property
+    def uncalled_marks(self) -> list[ast.Attribute | ast.Name]:
+        """Where ``run.mark_preempting`` is named as a statement, without a call, in the file in focus."""
+        return uncalled_marks(self.tree)
+
+    @property
+    def tree(self) -> ast.Module:
+        """The tree of the file in focus."""
+        return self.focus.tree
+
+    @property
+    def trees(self) -> tuple[ast.Module, ...]:
+        """The trees of all files that belong together."""
+        return tuple(module.tree for module in self.program.modules)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file in focus is, absolute; ``None`` if that isn't known."""
+        return self.focus.path
+
+    @property
+    def whole(self) -> Script:
+        """The script that is started, whichever of its files is in focus."""
+        return self.origin or self
+
+    def seen_from(self, module: Module) -> Script:
+        """Return the same facts with another file in focus: spans and fixes are that file's."""
+        view = copy.copy(self)
+        for name in ("layout", "pins", "uncalled_marks"):
+            view.__dict__.pop(name, None)
+        view.focus, view.origin = module, self.whole
+        return view
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the texts of the files stand; offsets in the file in focus are those of its text."""
+        return Layout(self.program.modules, self.focus)
+
+    @property
+    def text(self) -> str:
+        """What offsets count in: the text of the file in focus, and those of other files behind it."""
+        return self.layout.text
+
+    @property
+    def parents(self) -> Mapping[int, ast.AST]:
+        """The parent of each node, by the node's ``id()``."""
+        return self.layout.parents
 
     @cached_property
     def pins(self) -> Mapping[str, Pin]:
         """What the script's project pins, by the normalised names of the packages."""
         return pins_for(self.path)
 
-    @cached_property
+    @property
     def editor(self) -> PythonEditor:
-        """Builds edits of this script."""
-        return PythonEditor(self.text)
+        """Builds edits of the file in focus."""
+        return self.layout.editor
 
     def span(self, node: ast.AST) -> Span:
         """Return the span of a node that has a position."""
@@ -340,12 +392,17 @@ class Script:
 
     def offset(self, node: ast.AST, *, end: bool) -> int:
         """Return the character offset at which a node starts or ends."""
-        place = ("end_lineno", "end_col_offset") if end else ("lineno", "col_offset")
-        row, column = (getattr(node, name) for name in place)
-        start = self.index.line_start(row)
-        line = self.text[start : self.index.line_start(row + 1)]
-        # ast counts UTF-8 bytes; a form feed or tab is one of both.
-        return start + (column if line.isascii() else len(line.encode()[:column].decode(errors="ignore")))
+        return self.layout.offset(node, end=end)
+
+    def is_here(self, node: ast.AST) -> bool:
+        """Say whether a node is from the file in focus."""
+        return self.focus.owns(node)
+
+    def place(self, node: ast.AST) -> str:
+        """Return how people call the place of a node: ``line 12``, ``line 12 of utils/stop.py`` in another file."""
+        row = f"line {getattr(node, 'lineno', 1)}"
+        module = self.layout.owner(node)
+        return row if module is self.focus or module.path is None else f"{row} of {shown(module.path)}"
 
     def source(self, node: ast.AST) -> str:
         """Return the text of a node."""
@@ -408,7 +465,7 @@ class Script:
 
     def is_read_outside(self, name: str, functions: set[int]) -> bool:
         """Say whether a name, of variable or attribute, is read outside some functions (``id()`` of their nodes)."""
-        for node in ast.walk(self.tree):
+        for node in (node for tree in self.trees for node in ast.walk(tree)):
             named = isinstance(node, ast.Name) and node.id == name
             if not named and not (isinstance(node, ast.Attribute) and node.attr == name):
                 continue

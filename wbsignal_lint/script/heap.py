@@ -6,16 +6,19 @@ from collections.abc import Iterator, Mapping
 
 from wbsignal_lint.script.values import Const, Value, join
 
-__all__ = ["DISPOSITIONS", "EVENTS", "MODULE", "Heap", "module_heap"]
+__all__ = ["DISPOSITIONS", "EVENTS", "MODULE", "MODULES", "Heap", "module_heap"]
 
 MODULE = 0
-"""The number of the module's own frame."""
+"""The number of the script's own frame; each file that it imports has another one."""
 
 DISPOSITIONS = -1
 """The number of the object that holds what each signal is bound to."""
 
 EVENTS = -2
 """The number of the object that holds which event objects are set."""
+
+MODULES = -3
+"""The number of the object that holds which files have been imported, by the numbers of their frames."""
 
 _NOTHING: Mapping[str, Value] = {}
 

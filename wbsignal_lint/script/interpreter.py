@@ -38,6 +38,7 @@ from wbsignal_lint.script.values import (
     Generator,
     Instance,
     Items,
+    Namespace,
     Partial,
     Result,
     Run,
@@ -709,7 +710,7 @@ class Interpreter(Evaluator):
         frame = self.frame
         number = frame.number
         if name in frame.names.globals:
-            number = 0
+            number = frame.frames[0]
         elif name in frame.names.nonlocals:
             owners = [outer for outer in reversed(frame.frames[:-1]) if state.heap.get(outer, name) is not None]
             number = owners[0] if owners else number
@@ -734,9 +735,11 @@ class Interpreter(Evaluator):
                     state.heap.set(base.ident, target.attr, value)
                 elif isinstance(base, Class):
                     state.heap.set(base.frames[-1], target.attr, value)
+                elif isinstance(base, Namespace):
+                    state.heap.set(base.frame, target.attr, value)
                 elif isinstance(base, Function):
                     state.heap.set(-id(base.node), target.attr, value)
-                inside = isinstance(base, (Instance, Class, Function))
+                inside = isinstance(base, (Instance, Class, Function, Namespace))
                 self.note_write(target.attr, state, outside=not inside)
         elif isinstance(target, ast.Subscript):
             container = target.value

@@ -6,14 +6,13 @@ import ast
 import functools
 import pathlib
 
-from wbsignal_lint.diagnostics import LineIndex
 from wbsignal_lint.script.collector import Collector
 from wbsignal_lint.script.evaluator import last_identifier, own_nodes
 from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
 from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
+from wbsignal_lint.script.project import Module, Program, ReadModule
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
-from wbsignal_lint.script.uncalled import uncalled_marks
 from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value, function_of
 
 __all__ = ["parse", "read_script"]
@@ -37,7 +36,11 @@ def parse(text: str) -> ast.Module:
 
 
 def read_script(
-    text: str, settings: ScriptSettings | None = None, tree: ast.Module | None = None, path: pathlib.Path | None = None
+    text: str,
+    settings: ScriptSettings | None = None,
+    tree: ast.Module | None = None,
+    path: pathlib.Path | None = None,
+    read: ReadModule | None = None,
 ) -> Script:
     """Read the facts of a script.
 
@@ -46,15 +49,24 @@ def read_script(
         settings: which signals announce a preemption, which calls train.
         tree: the syntax tree of ``text``, if the caller has it already.
         path: where the script is, absolute; ``None`` if that isn't known.
+        read: gives the files of its project that it imports; ``None`` if they are not to be followed.
 
     Raises:
         UnreadableSource: if the text is no valid Python.
     """
-    if tree is None:
-        tree = parse(text)
-    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    script = Script(text, tree, settings or ScriptSettings(), LineIndex(text), parents, path)
-    script.uncalled_marks = uncalled_marks(tree)
+    entry = Module(path, text, parse(text) if tree is None else tree)
+    settings = settings or ScriptSettings()
+    program = Program(entry, read, settings.training_calls)
+    script, exhausted = _read(Script(program, settings, entry))
+    if exhausted and len(program.modules) > 1:
+        # Too much to follow together; what can be said of the script by itself still can.
+        script, _ = _read(Script(Program(entry), settings, entry))
+    return script
+
+
+def _read(script: Script) -> tuple[Script, bool]:
+    """Collect the facts of a script; the second part says whether it was too large to be followed to the end."""
+    tree = script.tree
     collector = Collector(script)
     heap = _follow(collector, lambda state: collector.run_block(tree.body, state), State(heap=module_heap()))
     heap = _follow_threads(collector, heap)
@@ -67,8 +79,9 @@ def read_script(
     reached = frozenset().union(*(handler.reached for handler in script.handlers))
     script.handler_functions = reached
     script.shared_functions = reached & frozenset(collector.executed)
+    script.executed = reached | frozenset(collector.executed)
     script.late_marks = collector.late_marks()
-    return script
+    return script, collector.exhausted
 
 
 def _follow(collector: Collector, run: object, state: State) -> Heap:
@@ -80,6 +93,7 @@ def _follow(collector: Collector, run: object, state: State) -> Heap:
     try:
         paths: list[Path] = [*run(state), *collector.escapes]
     except Budget:
+        collector.exhausted = True
         return start
     finally:
         collector.escapes = []
@@ -155,9 +169,11 @@ def _functions(tree: ast.Module, heap: Heap) -> list[tuple[str, Function]]:
     """Return the functions of the module and the methods of its classes, in the order they are written."""
     found: list[tuple[str, Function]] = []
     for name, value in heap.names(MODULE):
+        if not isinstance(value, (Function, Class)) or value.frames[0] != MODULE:
+            continue  # what is imported was not written to be an entry of this script
         if isinstance(value, Function):
             found.append((name, value))
-        elif isinstance(value, Class):
+        else:
             found += [
                 (member, method) for member, method in heap.names(value.frames[-1]) if isinstance(method, Function)
             ]
@@ -192,6 +208,7 @@ def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
             try:
                 found = collector.call_value(handler.value, None, CallArguments(passed), state)
             except Budget:
+                collector.exhausted = True
                 return
             handler.outcomes += [Outcome(number, NORMAL, after) for after, _ in found]
             handler.outcomes += [Outcome(number, end, after) for after, end in collector.escapes]

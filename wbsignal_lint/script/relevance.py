@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 
-from wbsignal_lint.script.vocabulary import TRAIN_FUNCTIONS
+from wbsignal_lint.script.vocabulary import TRAIN_FUNCTIONS, is_run_name, is_training_step
 
-__all__ = ["Mentions"]
+__all__ = ["DECISIVE", "Mentions", "identifiers"]
 
 _NAMES = (
     frozenset(
@@ -48,6 +48,9 @@ _NAMES = (
     )
     | TRAIN_FUNCTIONS
 )
+_STEP, _LOG = "optimizer.step", "run.log"
+DECISIVE = _NAMES - {"log", "step", "train", "getpid", "agent", "Process", "Thread", "Pool"} | {_STEP, _LOG}
+"""The names for which functions of other files are followed; models and data sets have methods named as the rest."""
 _SMALL = 4
 """Functions of so few statements are always followed: they compute the constants that others use."""
 
@@ -66,7 +69,7 @@ class Mentions:
             if isinstance(node, ast.ClassDef):
                 self._add_class(node)
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                self._found[id(node)] = _identifiers(node)
+                self._found[id(node)] = identifiers(node)
                 self._names[id(node)] = "" if isinstance(node, ast.Lambda) else node.name
                 if isinstance(node, ast.Lambda) or _is_small(node):
                     self.small.add(id(node))
@@ -77,16 +80,19 @@ class Mentions:
             if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 members.add(id(child))
                 if child.name == "__init__":
-                    self._found[id(node)] = {node.name, "__init__"} | _identifiers(child)
+                    self._found[id(node)] = {node.name, "__init__"} | identifiers(child)
                     self._names[id(node)] = node.name
 
-    def relevant(self, training_calls: Sequence[str] = (), imported: Collection[str] = ()) -> frozenset[int]:
+    def relevant(
+        self, training_calls: Sequence[str] = (), imported: Collection[str] = (), names: Collection[str] = _NAMES
+    ) -> frozenset[int]:
         """Return ``id()`` of the function nodes that matter, the small ones aside.
 
-        A function does, if it mentions one of the names that rules speak of, a name in ``imported`` (under which the
-        file has a function of another file that matters), or the name of a function or class of the file that does.
+        A function does, if it mentions one of ``names`` (those that rules speak of), a name in ``imported`` (under
+        which the file has a function of another file that matters), or the name of a function or class of the file that
+        does.
         """
-        topics = _NAMES | {name.rsplit(".", 1)[-1] for name in training_calls} | set(imported)
+        topics = {*names} | {name.rsplit(".", 1)[-1] for name in training_calls} | set(imported)
         relevant = {number for number, found in self._found.items() if found & topics}
         while True:
             reached = {self._names[number] for number in relevant} - {""}
@@ -105,13 +111,19 @@ class Mentions:
         return names
 
 
-def _identifiers(node: ast.AST) -> set[str]:
+def identifiers(node: ast.AST) -> set[str]:
+    """Return the names and attributes that are mentioned somewhere below a node."""
     found: set[str] = set()
     for child in ast.walk(node):
         if isinstance(child, ast.Name):
             found.add(child.id)
         elif isinstance(child, ast.Attribute):
             found.add(child.attr)
+            base = getattr(child.value, "attr", getattr(child.value, "id", ""))
+            if child.attr == "step" and is_training_step(base, "step"):
+                found.add(_STEP)
+            elif child.attr == "log" and is_run_name(base):
+                found.add(_LOG)
     return found
 
 

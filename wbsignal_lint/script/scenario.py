@@ -21,6 +21,7 @@ from wbsignal_lint.script.facts import Context, Script
 from wbsignal_lint.script.frameworks.trainers import opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
+from wbsignal_lint.script.project import Program
 from wbsignal_lint.script.state import (
     NORMAL,
     Cause,
@@ -71,7 +72,6 @@ class Played:
     """Why nothing can be said; empty if something can."""
 
 
-@functools.lru_cache(maxsize=32)
 def play(script: Script, event: int | Event) -> Played:
     """Play a scenario.
 
@@ -79,11 +79,19 @@ def play(script: Script, event: int | Event) -> Played:
         script: the facts of the script, as read.
         event: the number of a signal, or another event.
     """
+    return _play(script.whole, event)
+
+
+@functools.lru_cache(maxsize=32)
+def _play(script: Script, event: int | Event) -> Played:
     player = Player(script, event)
     player.steps = _STEPS
     try:
         paths = [*player.run_block(script.tree.body, State(heap=module_heap())), *player.escapes]
     except Budget:
+        if len(script.program.modules) > 1:
+            # Too much to follow together; what can be said of the script by itself still can.
+            return _play(Script(Program(script.focus), script.settings, script.focus), event)
         return Played((), None, "the script has more paths than can be followed")
     if player.unknown:
         return Played((), None, player.unknown)
@@ -124,8 +132,7 @@ class Player(Collector):
     speculates = False
 
     def __init__(self, script: Script, event: int | Event) -> None:
-        shadow = Script(script.text, script.tree, script.settings, script.index, script.parents, script.path)
-        super().__init__(shadow)
+        super().__init__(Script(script.program, script.settings, script.focus))
         self.event = event
         self.struck = False
         self.unknown = ""
@@ -151,6 +158,10 @@ class Player(Collector):
     def in_handler(self) -> bool:
         """Ranks are those of the process that has the run, in and out of handlers."""
         return True
+
+    def worth_following(self, function: Function) -> bool:
+        """Follow everything in the script itself; elsewhere what matters, and what the handler calls."""
+        return self.handling or self.is_of_script(function) or id(function.node) in self.relevant
 
     def note_write(self, name: str, state: State, *, outside: bool) -> None:
         """Remember which flags the handler sets; they are followed by their values here."""
@@ -223,6 +234,7 @@ class Player(Collector):
 
     def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
         """Let the event happen at the first step of training with an active run."""
+        self.trainings += 1
         if self.in_thread:
             self.unknown = f"line {node.lineno}: the training runs in a thread"
             return [state]

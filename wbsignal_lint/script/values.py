@@ -17,6 +17,7 @@ __all__ = [
     "Generator",
     "Instance",
     "Items",
+    "Namespace",
     "Partial",
     "Result",
     "Run",
@@ -121,6 +122,15 @@ class BoundMethod(Value):
 
 
 @dataclass(frozen=True)
+class Namespace(Value):
+    """A module or package of the project; its names live on the heap under ``frame``."""
+
+    name: str
+    """As it was imported, dots of relative imports included."""
+    frame: int
+
+
+@dataclass(frozen=True)
 class Partial(Value):
     """``functools.partial(callee, *arguments, **keywords)``."""
 
@@ -170,7 +180,9 @@ def join(left: Value | None, right: Value | None) -> Value:
     if isinstance(left, Run) and isinstance(right, Run):
         return Run()
     for one, other in ((left, right), (right, left)):
-        if (one is None or one == NONE) and isinstance(other, (External, Run, Function, Instance, Class, BoundMethod)):
+        if (one is None or one == NONE) and isinstance(
+            other, (External, Run, Function, Instance, Class, BoundMethod, Namespace)
+        ):
             return other
     return UNKNOWN
 

@@ -1,0 +1,71 @@
+"""One file of a project as the others see it: its text and tree, each read once however many ask."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from wbsignal_lint.diagnostics import LineIndex
+from wbsignal_lint.script.relevance import Mentions
+
+__all__ = ["Module", "ReadModule", "concerns", "parents_of"]
+
+ReadModule = Callable[[Path], "Module | None"]
+"""Gives a file of a project, parsed; ``None`` if it can't be read, or is not worth reading (see `concerns`)."""
+
+_SMALL = 6_000
+"""Files of so few bytes are always read: packages that hand names on, constants, short helpers."""
+_LARGE = 400_000
+_TOPICS = re.compile(
+    rb"signal|[Ww]andb|WANDB|SystemExit|exit\(|quit\(|abort\(|kill\(|excepthook|mark_preempting|preempt|requeue"
+    rb"|\.backward\(|\.step\(|\.log\(|\.fit\("
+)
+
+
+def concerns(data: bytes) -> bool:
+    """Say whether the bytes of a file can matter to a script that imports it."""
+    return len(data) <= _SMALL or (len(data) <= _LARGE and _TOPICS.search(data) is not None)
+
+
+def parents_of(tree: ast.Module) -> dict[int, ast.AST]:
+    """Return the parent of each node of a tree, by the node's ``id()``."""
+    return {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+
+
+@dataclass(eq=False)
+class Module:
+    """A parsed file. It keeps its tree alive, so that the ``id()`` of a node says which file the node is from."""
+
+    path: Path | None
+    """Where it is, absolute; ``None`` if that isn't known (standard input)."""
+    text: str
+    """Decoded, without byte order mark, newlines as in the file."""
+    tree: ast.Module
+
+    @cached_property
+    def index(self) -> LineIndex:
+        """Turns offsets into rows and columns."""
+        return LineIndex(self.text)
+
+    @cached_property
+    def parents(self) -> dict[int, ast.AST]:
+        """The parent of each node, by the node's ``id()``."""
+        return parents_of(self.tree)
+
+    @cached_property
+    def mentions(self) -> Mentions:
+        """Which names its functions mention."""
+        return Mentions(self.tree)
+
+    @cached_property
+    def imports(self) -> list[ast.Import | ast.ImportFrom]:
+        """Its import statements, wherever they stand."""
+        return [node for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+    def owns(self, node: ast.AST) -> bool:
+        """Say whether a node belongs to this file."""
+        return id(node) in self.parents or node is self.tree

@@ -1,0 +1,237 @@
+"""A script together with the files of its project that it imports and that can matter to it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbsignal_lint.script.project.finding import Finder
+from wbsignal_lint.script.project.module import Module, ReadModule
+from wbsignal_lint.script.relevance import DECISIVE, identifiers
+
+__all__ = ["Link", "Program"]
+
+_MAX_MODULES = 60
+_ROUNDS = 6
+_SHORT = 200
+"""Files of so few lines lend even functions that no rule speaks of: ``def status(signum): return 128 + signum``."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What an imported name stands for: a file, or a name in it."""
+
+    module: Module
+    name: str | None = None
+    """``None`` if the file itself is imported, ``*`` for all of its names."""
+
+
+class Program:
+    """Files joined by their imports; the first is the one that is started."""
+
+    def __init__(self, entry: Module, read: ReadModule | None = None, training_calls: Sequence[str] = ()) -> None:
+        """Follow the imports of a script.
+
+        Args:
+            entry: the script. Without a path it imports nothing that could be found.
+            read: gives the files; ``None`` follows nothing.
+            training_calls: further calls that train, as dotted names.
+        """
+        self.entry = entry
+        self.modules = [entry]
+        self._training_calls = training_calls
+        self._links: dict[int, Link] = {}
+        self._exported: dict[Module, dict[str, set[str]]] = {}
+        self._imported: dict[Module, set[str]] = {}
+        self._defined: dict[Module, dict[str, ast.AST]] = {}
+        if read is not None and entry.path is not None:
+            self._finder = Finder(entry.path)
+            self._known: dict[Path, Module | None] = {entry.path: entry}
+            self._discover(read)
+            self._settle()
+            self._keep_what_matters()
+
+    def link(self, alias: ast.alias) -> Link | None:
+        """Return what a name in an import statement stands for, if that is worth following."""
+        return self._links.get(id(alias))
+
+    def owner(self, node: ast.AST) -> Module:
+        """Return the file that a node is from."""
+        return next((module for module in self.modules if module.owns(node)), self.entry)
+
+    def relevant(self) -> frozenset[int]:
+        """Return ``id()`` of the function nodes worth following."""
+        found: set[int] = set()
+        for module in self.modules:
+            imported = self._imported.get(module, set())
+            found |= module.mentions.relevant(self._training_calls, imported) | module.mentions.small
+        return frozenset(found)
+
+    # -- which files there are --------------------------------------------------------------------------------------
+
+    def _discover(self, read: ReadModule) -> None:
+        """Read the files that imports lead to, nearest first."""
+        for module in self.modules:
+            for node in module.imports:
+                for place in self._places(module, node):
+                    if len(self.modules) >= _MAX_MODULES:
+                        return
+                    if place not in self._known and place.suffix == ".py":
+                        found = self._known[place] = read(place)
+                        if found is not None:
+                            self.modules.append(found)
+
+    def _places(self, module: Module, node: ast.Import | ast.ImportFrom) -> Iterator[Path]:
+        assert module.path is not None
+        if isinstance(node, ast.Import):
+            found = [self._finder.find(module.path, alias.name, 0) for alias in node.names]
+        else:
+            package = self._finder.find(module.path, node.module or "", node.level)
+            if package is None:
+                return
+            children = (self._finder.child(package, alias.name) for alias in node.names)
+            found = [package, *children]
+        yield from (place for place in found if place is not None)
+
+    # -- what of them matters ---------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Work out which names of each file matter, until nothing more is found."""
+        aliases = [(module, alias, links) for module in self.modules for alias, links in self._candidates(module)]
+        for _ in range(_ROUNDS):
+            before = {module: set(names) for module, names in self._exported.items()}
+            for module in self.modules:
+                decisive = module.mentions.relevant(self._training_calls, self._imported.get(module, set()), DECISIVE)
+                self._exported[module] = module.mentions.exported(decisive)
+            for module, alias, link in aliases:
+                if self._matters(link):
+                    self._links[id(alias)] = link
+                    self._imported.setdefault(module, set()).update(self._topics(alias, link))
+            if before == {module: set(names) for module, names in self._exported.items()}:
+                return
+
+    def _candidates(self, module: Module) -> Iterator[tuple[ast.alias, Link]]:
+        assert module.path is not None
+        for node in module.imports:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found = self._module_at(self._finder.find(module.path, alias.name, 0))
+                    if found is not None and found is not module:
+                        yield alias, Link(found)
+                continue
+            package = self._finder.find(module.path, node.module or "", node.level)
+            if package is None:
+                continue
+            source = self._module_at(package)
+            for alias in node.names:
+                if source is not None and (alias.name == "*" or alias.name in self._names_of(source)):
+                    if source is not module:
+                        yield alias, Link(source, alias.name)
+                else:
+                    child = self._module_at(self._finder.child(package, alias.name))
+                    if child is not None and child is not module:
+                        yield alias, Link(child)
+
+    def _module_at(self, place: Path | None) -> Module | None:
+        return self._known.get(place) if place is not None else None
+
+    def _names_of(self, module: Module) -> dict[str, ast.AST]:
+        """Return what a file defines at its top level, with the node that does it."""
+        found = self._defined.get(module)
+        if found is None:
+            found = self._defined[module] = dict(_definitions(module.tree.body))
+        return found
+
+    def _matters(self, link: Link, depth: int = 0) -> bool:
+        module, name = link.module, link.name
+        exported = self._exported.get(module, {})
+        if name is None:
+            return bool(exported) or _is_short(module) or self._acts(module)
+        names = [name] if name != "*" else list(self._names_of(module))
+        if self._acts(module) or any(one in exported for one in names):
+            return True
+        return any(self._name_matters(module, one, depth) for one in names)
+
+    def _name_matters(self, module: Module, name: str, depth: int) -> bool:
+        defined = self._names_of(module).get(name)
+        if isinstance(defined, ast.alias):
+            further = self._links.get(id(defined))
+            return further is not None
+        if isinstance(defined, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return _is_short(module) and id(defined) in module.mentions.small
+        # A constant, or an object: what it is made of matters only where the value is simple.
+        return isinstance(defined, ast.Assign | ast.AnnAssign) and _is_simple(defined.value)
+
+    def _topics(self, alias: ast.alias, link: Link) -> set[str]:
+        """Return the names under which a function that is imported, or its methods, will be mentioned."""
+        exported = self._exported.get(link.module, {})
+        if link.name is None or link.name == "*":
+            return {name for name, members in exported.items() for name in (name, *members)}
+        source = self._names_of(link.module).get(link.name)
+        members = exported.get(link.name, set())
+        if isinstance(source, ast.alias):
+            further = self._links.get(id(source))
+            members = self._topics(source, further) if further is not None else set()
+        elif link.name not in exported:
+            return set()
+        return {alias.asname or alias.name, *members}
+
+    def _acts(self, module: Module) -> bool:
+        """Say whether merely importing a file does something: registers a handler, opens a run, leaves."""
+        mentioned: set[str] = set()
+        for node in module.tree.body:
+            if isinstance(node, (ast.Expr, ast.Assign, ast.For, ast.With, ast.Try, ast.If)) and not _is_main(node):
+                for child in ast.walk(node):
+                    if isinstance(child, ast.Call):
+                        mentioned |= identifiers(child.func)
+        return bool(mentioned & (DECISIVE | set(self._exported.get(module, {}))))
+
+    def _keep_what_matters(self) -> None:
+        """Drop the files that nothing worth following leads to."""
+        kept = [self.entry]
+        for module in kept:
+            for node in module.imports:
+                for alias in node.names:
+                    link = self._links.get(id(alias))
+                    if link is not None and link.module not in kept:
+                        kept.append(link.module)
+        self.modules = kept
+
+
+def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name, node
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from ((alias.asname or alias.name.split(".")[0], alias) for alias in node.names)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                for child in ast.walk(target):
+                    if isinstance(child, ast.Name):
+                        yield child.id, node
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _definitions(node.body)
+            yield from _definitions(getattr(node, "orelse", []))
+
+
+def _is_simple(value: ast.expr | None) -> bool:
+    """Say whether a value consists of constants and names, as the numbers and tuples that handlers use do."""
+    if value is None:
+        return False
+    simple = (
+        *(ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context),
+        *(ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Call, ast.keyword),
+    )
+    nodes = list(ast.walk(value))
+    return len(nodes) <= 40 and all(isinstance(node, simple) for node in nodes)
+
+
+def _is_short(module: Module) -> bool:
+    return len(module.index) <= _SHORT
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in identifiers(node.test)
