@@ -25,7 +25,7 @@ NO_SERVER = "http://127.0.0.1:9"  # offline runs ask no server; port 9 (discard)
 TICK = 0.02
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
-HEED_TIME = 4.0
+HEED_TIME = 8.0
 """Seconds that a job has after the signal of ``--signal`` before its time is up."""
 RESTART_TIMEOUT = 60.0
 

@@ -1,4 +1,4 @@
-"""What a job trains with in these tests: it logs for half a minute, and its handler marks the run and leaves non-zero.
+"""What a job trains with in these tests: it logs for minutes, and its handler marks the run and leaves non-zero.
 
 Restarted by SLURM it has little left to do, so that a requeued job comes to its end.
 """
@@ -28,6 +28,6 @@ for preemption_signal in PREEMPTION_SIGNALS:
     signal.signal(preemption_signal, handle_preemption)
 
 run = wandb.init(project="slurm")
-for step in range(5 if os.environ.get("SLURM_RESTART_COUNT", "0") != "0" else 600):
+for step in range(5 if os.environ.get("SLURM_RESTART_COUNT", "0") != "0" else 4000):
     run.log({"step": step})
     time.sleep(0.05)

@@ -1,0 +1,235 @@
+"""The jobs that SLURM runs, and what its signals reach in them.
+
+SLURM's defaults are assumed, above all the process tracker ``cgroup``: it signals the direct children of its step
+daemon, that is, the batch shell and the tasks of ``srun`` steps, and nothing below them. Measured with SLURM 22.05.8
+and 24.11.5; tests/slurm holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wbsignal_lint.diagnostics import Edit, Span
+from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.steps import Action, Launch, Requeue, ShellScript, Source, Step, Trap
+from wbsignal_lint.launch.wrappers import SHELLS
+
+__all__ = [
+    "PREEMPTION_SIGNALS",
+    "BatchJob",
+    "Started",
+    "batch_jobs",
+    "becomes_its_command",
+    "put_in_front",
+    "started_in",
+]
+
+PREEMPTION_SIGNALS = frozenset({"TERM", "USR1", "USR2", "HUP", "QUIT", "INT", "XCPU", "CONT"})
+"""What a job is told of its end by; traps for anything else are no preparation for it."""
+
+_STEP_STARTERS = ("srun", "mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "prterun", "ibrun", "aprun", "jsrun")
+"""Programs that start their tasks as steps of the job, or may do so."""
+_ELSEWHERE = ("ssh", "docker", "podman", "kubectl", "tmux", "screen", "byobu", "sbatch", "qsub", "bsub", "at", "pdsh")
+"""Programs whose commands run where SLURM's signals to this job are not what decides."""
+_TRANSPARENT = frozenset(
+    [
+        "env",
+        "nice",
+        "ionice",
+        "nohup",
+        "stdbuf",
+        "numactl",
+        "taskset",
+        "conda",
+        "mamba",
+        "micromamba",
+        "uv",
+        "poetry",
+        "pipenv",
+        "pixi",
+        "rye",
+        "hatch",
+        "apptainer",
+        "singularity",
+    ]
+)
+"""Programs that can be run as a step with what they run."""
+_BECOMES = frozenset({"env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "exec"})
+"""Programs that give way to what they run."""
+_USUAL_SOURCES = (
+    "activate", ".bashrc", "bashrc", ".bash_profile", ".profile", "profile", "conda.sh", "mamba.sh", "modules.sh",
+    "bash", "lmod.sh", "setvars.sh", "init.sh", ".env", "env.sh", "setup.sh",
+)  # fmt: skip
+"""What job scripts source for their environment; anything else may set traps."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A sweep agent or trainer, and how the script comes to start it."""
+
+    launch: Launch
+    outer: tuple[Launch, ...] = ()
+    """The commands around it whose quoted text it stands in, from the outside in: ``bash -c '…'``."""
+
+    @property
+    def first(self) -> Launch:
+        """The command that the script itself runs."""
+        return self.outer[0] if self.outer else self.launch
+
+    @property
+    def span(self) -> Span:
+        """Where to speak of it: the agent's ``wandb``, the trainer's ``python``."""
+        return self.launch.agent.span if self.launch.agent is not None else self.launch.command.words[0].span
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether it is a sweep agent."""
+        return self.launch.agent is not None
+
+    @property
+    def what(self) -> str:
+        """What to call it."""
+        return "sweep agent" if self.is_agent else "training"
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is, or may be, a step of the job."""
+        return any(launch.is_run_by(*_STEP_STARTERS) for launch in (*self.outer, self.launch))
+
+    @property
+    def is_task_of_srun(self) -> bool:
+        """Whether ``srun`` itself starts it."""
+        return not self.outer and self.launch.is_run_by("srun")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs in something that SLURM's signals have no part in."""
+        return any(launch.is_run_by(*_ELSEWHERE) for launch in (*self.outer, self.launch)) or any(
+            launch.inner is not None and any(runner.name in _ELSEWHERE for runner in launch.inner.runners)
+            for launch in self.outer
+        )
+
+    @property
+    def takes_the_shells_place(self) -> bool:
+        """Whether ``exec`` starts it."""
+        return self.first.is_exec
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """A script that SLURM runs as a job."""
+
+    script: ShellScript
+    started: tuple[Started, ...]
+    """The agents and trainers that it starts, one a place."""
+
+    @property
+    def traps(self) -> tuple[Trap, ...]:
+        """Its traps for signals that announce the job's end."""
+        return tuple(trap for trap in self.script.traps if not PREEMPTION_SIGNALS.isdisjoint(trap.signals))
+
+    def hears(self, signal: str) -> bool:
+        """Whether the batch shell survives a signal, or may do so: a trap for it, or one for signals not known."""
+        return any(
+            trap.action is not Action.RESET and (signal in trap.signals or not trap.signals)
+            for trap in self.script.traps
+        )
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether it starts anything as a step, or something of which that is not known."""
+        return any(
+            launch.is_run_by(*_STEP_STARTERS) or launch.program in (*_STEP_STARTERS, "") or _is_unknown_script(launch)
+            for launch in _all_launches(self.script)
+        )
+
+    @property
+    def sources_unknown(self) -> bool:
+        """Whether it sources a file that may set traps."""
+        return any(
+            isinstance(step, Source)
+            and (step.path or "").strip("\"'").rpartition("/")[2].split(" ")[0] not in _USUAL_SOURCES
+            for step in self.script.steps
+        )
+
+    @property
+    def requeues(self) -> tuple[Requeue, ...]:
+        """Where it puts itself into the queue again, traps included."""
+        return tuple(step for step in _with_traps(self.script) if isinstance(step, Requeue))
+
+    @property
+    def wants_requeue(self) -> bool | None:
+        """What ``--requeue`` or ``--no-requeue`` asks for; ``None`` without either."""
+        asked = [one.name for one in self.script.directives if one.name in ("--requeue", "--no-requeue")]
+        return asked[-1] == "--requeue" if asked else None
+
+    @property
+    def may_have_tasks(self) -> bool:
+        """Whether ``srun`` starts several copies here unless it is told otherwise."""
+        names = ("--ntasks", "--ntasks-per-node", "--nodes", "-N")
+        return any(one.name in names and one.value != "1" for one in self.script.directives)
+
+
+def batch_jobs(launch: LaunchFile) -> Iterator[BatchJob]:
+    """Yield the scripts of a file that SLURM runs: those with ``#SBATCH`` lines, and the texts that are submitted."""
+    for script in launch.scripts:
+        if any(one.system == "SBATCH" for one in script.directives) or (
+            script.runners and script.runners[-1].name == "sbatch"
+        ):
+            places: dict[Span, Started] = {}
+            for started in started_in(script):
+                places.setdefault(started.span, started)
+            yield BatchJob(script, tuple(places.values()))
+
+
+def started_in(script: ShellScript, outer: tuple[Launch, ...] = ()) -> Iterator[Started]:
+    """Yield the agents and trainers that a script starts, also in quoted text that it has run."""
+    for launch in script.launches:
+        if launch.is_watched:
+            yield Started(launch, outer)
+        elif launch.inner is not None and len(outer) < 4 and not launch.inner.directives:
+            yield from started_in(launch.inner, (*outer, launch))
+
+
+def put_in_front(launch: Launch, words: str) -> Edit | None:
+    """Return the edit that has a command run by ``words``; ``None`` where they can't stand in front of it.
+
+    That is so where a function or a keyword of the shell runs it, which no other program can start.
+    """
+    runners = launch.command.runners
+    if any(runner.name not in _TRANSPARENT for runner in runners) or not launch.command.words:
+        return None
+    first = min([launch.command.words[0].span.start, *(runner.span.start for runner in runners)])
+    return Edit(Span(first, first), f"{words} ")
+
+
+def becomes_its_command(launch: Launch) -> bool:
+    """Whether nothing of what runs a command stays in front of it (``env``, ``nice``)."""
+    return all(runner.name in _BECOMES for runner in launch.command.runners)
+
+
+def _with_traps(script: ShellScript) -> Iterator[Step]:
+    for step in script.steps:
+        yield step
+        if isinstance(step, Trap):
+            yield from step.steps
+
+
+def _all_launches(script: ShellScript) -> Iterator[Launch]:
+    for step in _with_traps(script):
+        if isinstance(step, Launch):
+            yield step
+            if step.inner is not None:
+                yield from _all_launches(step.inner)
+
+
+def _is_unknown_script(launch: Launch) -> bool:
+    """Whether a shell script is run that is not in the file."""
+    if launch.inner is not None or not launch.command.words:
+        return False
+    words = launch.command.words
+    name = words[0].pattern
+    if launch.program in SHELLS:
+        return len(words) > 1
+    return name.endswith((".sh", ".bash")) or (name.startswith("./") and not name.endswith(".py"))

@@ -1,0 +1,120 @@
+"""WBS418."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from wbsignal_lint.contract import describe_outcome
+from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
+from wbsignal_lint.launch.batch import BatchJob, Started, batch_jobs, put_in_front
+from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.rules.base import LaunchRule
+
+__all__ = ["OutOfSlurmReach"]
+
+
+class OutOfSlurmReach(LaunchRule):
+    """SLURM never signals what a batch script runs without srun or exec; it kills it.
+
+    ## What it finds
+
+    In a batch script (`#SBATCH` lines, `sbatch --wrap`, a document that is submitted): a sweep agent or a training that
+    the batch shell starts as an ordinary command, without `srun`, without `exec`, and without a trap that could pass
+    a signal on. An error for an agent, a warning for a training.
+
+    ## Why it matters
+
+    At a preemption, a time limit or `scancel`, SLURM sends SIGTERM to the direct children of its step daemon: the
+    batch shell, and the tasks of `srun` steps. The shell dies of it, and whatever it was running gets SIGKILL within
+    milliseconds, together with the wandb client: no handler runs, nothing is marked as preempting, no exit code is
+    sent. W&B records CRASHED after about five minutes and does not requeue the run. `--forward-signals` does not
+    help: the agent is never told either. The same goes for the signal of `--signal`.
+
+    This assumes SLURM's default process tracker, `proctrack/cgroup`, without `SignalChildrenProcesses`.
+
+    ## Example
+
+    Bad:
+
+    ```bash
+    #!/bin/bash
+    #SBATCH --time=24:00:00
+    wandb agent --forward-signals "$SWEEP_ID"
+    ```
+
+    Good:
+
+    ```bash
+    #!/bin/bash
+    #SBATCH --time=24:00:00
+    srun wandb agent --forward-signals "$SWEEP_ID"
+    ```
+
+    ## Fix
+
+    Unsafe: puts `srun` in front, so that the command is a step of the job; `srun --nodes=1 --ntasks=1` where the job
+    asks for several tasks, of which `srun` would start a copy each. A last command of a job whose `--signal=B:…` goes
+    to the shell gets `exec` and takes the shell's place. Unsafe because a step has resources and an environment of
+    its own. There is no fix for commands in the background, or run by functions and keywords of the shell.
+
+    ## Leaves alone
+
+    Scripts that are no batch scripts; what `srun`, `mpirun` and the like start; scripts with a trap for a preemption
+    signal; commands on other machines or in containers with a daemon (`ssh`, `docker run`); commands that come from
+    variables of which the file does not tell the value; Python files that are no training as far as one can tell.
+
+    ## Source
+
+    Measured with SLURM 22.05.8 and 24.11.5 and wandb 0.31.0 (docs/slurm.md); `man slurm.conf`, ProctrackType.
+    """
+
+    code = "WBS418"
+    name = "out-of-slurm-reach"
+    severity = Severity.ERROR
+    confidence = Confidence.MEDIUM
+    fixes = (Applicability.UNSAFE,)
+
+    def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield every agent and trainer that runs below a batch shell without a trap."""
+        for job in batch_jobs(launch):
+            if job.traps:
+                continue
+            for started in job.started:
+                if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
+                    continue
+                if started.first.job is not None and job.sources_unknown:
+                    continue  # what is sourced may set the traps
+                yield self._finding(job, started)
+
+    def _finding(self, job: BatchJob, started: Started) -> Diagnostic:
+        also = ", with or without --forward-signals" if started.is_agent else ""
+        found = self.at(
+            started.span,
+            f"SLURM signals the batch shell and srun's tasks only (by default): at a preemption, time limit or scancel "
+            f"this {started.what} is killed without having been told{also}; start it with srun or exec",
+            outcome=describe_outcome("SLURM's SIGTERM", False, None),
+            fix=self._fix(job, started),
+            scope=started.first.span,
+        )
+        return found if started.is_agent else replace(found, severity=Severity.WARNING)
+
+    @staticmethod
+    def _fix(job: BatchJob, started: Started) -> Fix | None:
+        command = started.launch
+        if started.outer or command.job is not None:
+            return None
+        signal = job.script.job_signal
+        replaces = (
+            signal is not None
+            and signal.to_batch_shell
+            and command.is_last
+            and command.stages == 1
+            and all(block.kind == "script" for block in command.blocks)
+            and not command.in_condition
+            and not job.script.traps
+        )
+        steps = "srun --nodes=1 --ntasks=1" if job.may_have_tasks else "srun"
+        words = "exec" if replaces else steps
+        edit = put_in_front(command, words)
+        return None if edit is None else Fix(f"Start it with {words}", (edit,), Applicability.UNSAFE)
