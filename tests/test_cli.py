@@ -126,7 +126,7 @@ def test_nothing_to_lint_is_said(project: Path) -> None:
     done = lint(cwd=project)
 
     assert (done.returncode, done.stdout) == (0, "All checks passed!\n")
-    assert done.stderr == "wbsignal-lint: warning: no Python or shell files found under the given paths\n"
+    assert done.stderr == "wbsignal-lint: warning: nothing to lint found under the given paths\n"
 
 
 # Fixing

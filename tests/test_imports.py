@@ -17,10 +17,11 @@ PACKAGE = ROOT / "wbsignal_lint"
 # line do not know of each other.
 STOREYS = [
     "__init__",
+    "cells",
     "contract diagnostics project_root",
     "patterns stack nesting statements formats edits pins",
     "script launch",
-    "comments",
+    "comments embedded",
     "suppressions",
     "rules",
     "selection",
@@ -38,7 +39,7 @@ STOREYS = [
 # Beside the linter: they predict and measure what it reasons about, and it knows nothing of them.
 FORECASTING = ("forecast", "drill", "outcome_")
 
-HEAVY = ("libcst", "tree_sitter", "tree_sitter_bash", "rich", "wandb")
+HEAVY = ("libcst", "tree_sitter", "tree_sitter_bash", "yaml", "rich", "wandb")
 
 
 def room_of(path: Path) -> str:

@@ -195,7 +195,7 @@ def test_what_is_no_readable_file_is_a_problem_and_the_others_go_on(project: Pat
         "pipe.py: WBS001 a pipe, not a file (give its content to `-` with --stdin-filename)",
         "dangling.py: WBS001 a symbolic link to nothing",
         "self.py: WBS001 too many levels of symbolic links",
-        "LICENSE: WBS001 not a kind wbsignal-lint reads: neither Python nor shell, by name and by content",
+        "LICENSE: WBS001 not a kind wbsignal-lint reads, by name and by content",
         "/dev/null: WBS001 a device, not a file (give its content to `-` with --stdin-filename)",
         "nul\0.py: WBS001 no path at all: it holds a NUL character",
     ]

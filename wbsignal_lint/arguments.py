@@ -11,7 +11,8 @@ __all__ = ["make_parser"]
 
 _DESCRIPTION = """\
 Finds the line that makes Weights & Biases lose a preempted run, explains it and fixes it:
-signal handlers and exits in Python training scripts, sweep agents in shell and batch scripts."""
+signal handlers and exits in Python training scripts, sweep agents and trainers in whatever launches them:
+shell and batch scripts, Makefiles, justfiles, Dockerfiles, YAML, notebooks."""
 
 _EPILOG = """\
 exit status:
@@ -84,6 +85,12 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="leave out excluded files, ignored files and files of other kinds even if they are named as PATH",
+    )
+    group.add_argument(
+        "--documentation",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="lint the code blocks of Markdown and reStructuredText files in folders, too",
     )
     group.add_argument("--no-gitignore", action="store_true", help="lint files that git ignores, too")
     group.add_argument("--stdin-filename", metavar="NAME", help="what standard input is to be taken for")

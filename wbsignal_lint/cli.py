@@ -180,7 +180,7 @@ def _warn_if_none(sources: Iterable[Source | Problem]) -> Iterator[Source | Prob
         found = True
         yield source
     if not found:
-        print("wbsignal-lint: warning: no Python or shell files found under the given paths", file=sys.stderr)
+        print("wbsignal-lint: warning: nothing to lint found under the given paths", file=sys.stderr)
 
 
 def _settings_source(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> Callable[[Path], Settings]:
@@ -207,6 +207,7 @@ def _settings_source(options: argparse.Namespace, fail: Callable[[str], NoReturn
             found,
             caller_exclude=excluded,
             respect_gitignore=found.respect_gitignore and not options.no_gitignore,
+            documentation=found.documentation if options.documentation is None else options.documentation,
             force_exclude=found.force_exclude if options.force_exclude is None else options.force_exclude,
         )
 

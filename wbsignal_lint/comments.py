@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from wbsignal_lint.diagnostics import LineIndex
 
-__all__ = ["Comment", "python_comments", "shell_comments"]
+__all__ = ["Comment", "hash_comments", "python_comments", "shell_comments"]
+
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_HASH = re.compile(r"(?:^|(?<=\s))#(?=.*noqa)", re.IGNORECASE)
 
 
 class Comment(NamedTuple):
@@ -30,6 +35,18 @@ def python_comments(text: str) -> Iterator[Comment]:
                 yield Comment(token.start[0], token.string, not token.line[: token.start[1]].strip())
     except (tokenize.TokenError, SyntaxError):
         return
+
+
+def hash_comments(text: str) -> Iterator[Comment]:
+    """Yield what can be a comment of a file that shell stands in, or of the shell: ``#`` up to the end of a line.
+
+    A ``#`` in a string is not told from one that begins a comment: what hosts call a string differs, and ``# noqa`` is
+    written for us in any case.
+    """
+    for row, line in enumerate(_NEWLINE.split(text), start=1):
+        match = _HASH.search(line)
+        if match is not None:
+            yield Comment(row, line[match.end() - 1 :].rstrip(), not line[: match.end() - 1].strip())
 
 
 def shell_comments(text: str) -> Iterator[Comment]:

@@ -81,6 +81,10 @@ def _is_sound(before: str, after: str, kind: Kind) -> bool:
         except Unreadable:
             return False
         return True
+    if kind is not Kind.SHELL:
+        from wbsignal_lint.launch.hosts.soundness import is_as_sound
+
+        return is_as_sound(before, after, kind.value)
     from wbsignal_lint.launch.syntax import count_errors
 
     return count_errors(after) <= count_errors(before)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wbsignal_lint.comments import Comment, python_comments, shell_comments
+from wbsignal_lint.comments import Comment, hash_comments, python_comments, shell_comments
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
 from wbsignal_lint.diagnostics import Diagnostic, FileReport, LineIndex, Problem
 from wbsignal_lint.launch import gate as launch_gate
-from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, script_of
+from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, python_launch_file_of, script_of
 from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule
 from wbsignal_lint.rules.unused_suppression import UnusedSuppression
 from wbsignal_lint.script import gate as script_gate
@@ -39,7 +40,11 @@ class LintOptions:
 
 def gate_passes(data: bytes, kind: Kind) -> bool:
     """Return whether the bytes of a file are worth decoding: whether they mention what the rules speak of."""
-    return script_gate.bytes_pass(data) if kind is Kind.PYTHON else launch_gate.bytes_pass(data)
+    if kind is Kind.PYTHON:
+        return script_gate.bytes_pass(data) or launch_gate.python_bytes_pass(data)
+    if launch_gate.bytes_pass(data):
+        return True
+    return kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION) and script_gate.bytes_pass(data)
 
 
 def lint_text(
@@ -62,8 +67,10 @@ def lint_text(
     try:
         if kind is Kind.PYTHON:
             _lint_python(report, options, parse_python(text) if tree is None else tree)
-        else:
+        elif kind is Kind.SHELL:
             _lint_shell(report, options)
+        else:
+            _lint_host(report, options, kind)
     except Unreadable as error:
         report.problems.append(Problem(filename, error.message, error.row, error.column))
     except Exception as error:
@@ -72,13 +79,20 @@ def lint_text(
 
 
 def _lint_python(report: FileReport, options: LintOptions, tree: ast.Module) -> None:
+    if _check_script(report, options, tree):
+        _finish(report, options, lambda: python_comments(report.text), lambda _, row: statement_rows(tree, row))
+
+
+def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) -> bool:
+    """Ask the rules about a script and what it launches; return whether there was anything to ask them."""
     script = script_of(report.text, tree, options.preemption_signals, options.training_calls, options.path)
-    if script is None:
-        return
+    launch = python_launch_file_of(report.text, tree, options.path)
     for rule in options.selection.rules():
-        if isinstance(rule, ScriptRule):
+        if isinstance(rule, ScriptRule) and script is not None:
             _ask(rule, lambda rule=rule: list(rule.check(script)), report)  # type: ignore[misc]
-    _finish(report, options, lambda: python_comments(report.text), lambda _, row: statement_rows(tree, row))
+        elif isinstance(rule, LaunchRule) and launch is not None:
+            _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+    return script is not None or launch is not None
 
 
 def _lint_shell(report: FileReport, options: LintOptions) -> None:
@@ -89,6 +103,25 @@ def _lint_shell(report: FileReport, options: LintOptions) -> None:
         if isinstance(rule, LaunchRule):
             _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
     _finish(report, options, lambda: shell_comments(report.text), continued_rows)
+
+
+def _lint_host(report: FileReport, options: LintOptions, kind: Kind) -> None:
+    """Lint a file that shell stands in, and in some kinds Python."""
+    launch = launch_file_of(report.text, options.path, kind.value)
+    if launch is not None:
+        for rule in options.selection.rules():
+            if isinstance(rule, LaunchRule):
+                _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+    if kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION):
+        from wbsignal_lint.embedded import embedded_in
+
+        for program in embedded_in(report.text, kind.value):
+            inner = FileReport(report.filename, program.text)
+            with suppress(Unreadable):  # a snippet in a text need not be a program
+                _check_script(inner, options, parse_python(program.text))
+            report.problems += inner.problems
+            report.diagnostics += map(program.brought_home, inner.diagnostics)
+    _finish(report, options, lambda: hash_comments(report.text), continued_rows)
 
 
 def _ask(rule: Rule, check: Callable[[], list[Diagnostic]], report: FileReport) -> None:

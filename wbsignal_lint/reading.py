@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wbsignal_lint.launch.facts import LaunchFile
     from wbsignal_lint.script.facts import Script
 
-__all__ = ["Unreadable", "launch_file_of", "parse_python", "script_of"]
+__all__ = ["Unreadable", "launch_file_of", "parse_python", "python_launch_file_of", "script_of"]
 
 _COMFORTABLE_DEPTH = 150
 """Up to here neither Python's recursion limit nor the stack of the main thread is in danger."""
@@ -102,8 +102,11 @@ def script_of(
         raise Unreadable(_TOO_DEEP) from None
 
 
-def launch_file_of(text: str, path: Path | None = None) -> LaunchFile | None:
-    """Read the facts of a shell script, or return ``None`` if the gate says that no rule can have anything to say.
+def launch_file_of(text: str, path: Path | None = None, host: str | None = None) -> LaunchFile | None:
+    """Read the facts of a shell script, or of what shell stands in (``host``).
+
+    Returns:
+        The facts, or ``None`` if the gate says that no rule can have anything to say.
 
     Raises:
         Unreadable: the script is nested too deep.
@@ -114,6 +117,29 @@ def launch_file_of(text: str, path: Path | None = None) -> LaunchFile | None:
     from wbsignal_lint.launch.reader import read_launch
 
     try:
-        return with_enough_stack(lambda: replace(read_launch(text, lookup_beside(path)), path=path))
+        return with_enough_stack(lambda: replace(read_launch(text, lookup_beside(path), host), path=path))
+    except RecursionError:
+        raise Unreadable(_TOO_DEEP) from None
+
+
+def python_launch_file_of(text: str, tree: ast.Module, path: Path | None = None) -> LaunchFile | None:
+    """Read what a Python file launches, or return ``None`` if the gates say that it launches no sweep agent.
+
+    Raises:
+        Unreadable: the file is nested too deep.
+    """
+    if not launch_gate.python_bytes_pass(text.encode("utf-8", "surrogatepass")) or not launch_gate.python_tree_passes(
+        tree
+    ):
+        return None
+    depth = depth_of(tree)
+    if depth > _MAX_DEPTH:
+        raise Unreadable(_TOO_DEEP)
+    from wbsignal_lint.launch.lookup import lookup_beside
+    from wbsignal_lint.launch.python.reader import read_python
+
+    try:
+        call = with_enough_stack if depth <= _COMFORTABLE_DEPTH else with_big_stack
+        return call(lambda: replace(read_python(text, tree, lookup_beside(path)), path=path))
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None

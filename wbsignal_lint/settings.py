@@ -81,6 +81,8 @@ class Settings:
     unsafe_fixes: bool = False
     force_exclude: bool = False
     respect_gitignore: bool = True
+    documentation: bool = False
+    """Whether the code blocks of Markdown and reStructuredText files found in folders are linted."""
 
 
 class _WrongValue(Exception):
@@ -167,6 +169,7 @@ _KEYS: Mapping[str, Callable[[object], object]] = {
     "unsafe-fixes": _boolean,
     "force-exclude": _boolean,
     "respect-gitignore": _boolean,
+    "documentation": _boolean,
 }
 
 

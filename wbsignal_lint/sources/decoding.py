@@ -9,6 +9,7 @@ import tokenize
 from dataclasses import dataclass
 
 from wbsignal_lint.sources.kinds import Kind
+from wbsignal_lint.sources.notebook import DamagedNotebook, NotBack, Notebook
 
 __all__ = ["Decoded", "UndecodableSource", "decode"]
 
@@ -33,21 +34,29 @@ class Decoded:
     """Without byte order mark; line endings as in the file."""
     encoding: str
     bom: bytes = b""
+    notebook: Notebook | None = None
+    """The notebook whose code cells the text is."""
 
     def encode(self, text: str) -> bytes:
         """Return ``text`` as bytes in this source's encoding, with its byte order mark.
 
         Raises:
-            UnicodeError: the encoding has no byte for one of the characters.
+            UnicodeError: the encoding has no byte for one of the characters, or the cells can't be told apart any more.
         """
+        if self.notebook is not None:
+            try:
+                text = self.notebook.with_text(text)
+            except NotBack as error:
+                raise UnicodeError(str(error)) from None
         return self.bom + text.encode(self.encoding)
 
 
 def decode(data: bytes, kind: Kind) -> Decoded:
     """Decode a source.
 
-    Python: by byte order mark and coding cookie (PEP 263), UTF-8 without them. Shell: UTF-8, and Latin-1 for what is
-    not UTF-8, because a shell takes any bytes and Latin-1 gives each byte back as it was.
+    Python: by byte order mark and coding cookie (PEP 263), UTF-8 without them. Shell and its hosts: UTF-8, and Latin-1
+    for what is not UTF-8, because a shell takes any bytes and Latin-1 gives each byte back as it was. Of a notebook the
+    text is that of its code cells (`wbsignal_lint.cells`).
 
     Raises:
         UndecodableSource: an unknown encoding, bytes that are not text in it, or a NUL byte.
@@ -57,7 +66,9 @@ def decode(data: bytes, kind: Kind) -> Decoded:
         raise UndecodableSource("holds a NUL byte: not a text file", *_place(data, nul))
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     body = data[len(bom) :]
-    if kind is Kind.SHELL:
+    if kind is Kind.NOTEBOOK:
+        return _decoded_notebook(body, bom)
+    if kind is not Kind.PYTHON:
         try:
             return Decoded(body.decode("utf-8"), "utf-8", bom)
         except UnicodeDecodeError:
@@ -70,6 +81,16 @@ def decode(data: bytes, kind: Kind) -> Decoded:
     except (LookupError, UnicodeError, ValueError) as error:
         # Codecs such as rot13 exist but turn no bytes into text.
         raise UndecodableSource(f"can't be decoded as {encoding}: {error}", 1, 1) from None
+
+
+def _decoded_notebook(body: bytes, bom: bytes) -> Decoded:
+    try:
+        notebook = Notebook(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _undecodable(body, error) from None
+    except DamagedNotebook as error:
+        raise UndecodableSource(error.message, error.row, error.column) from None
+    return Decoded(notebook.text, "utf-8", bom, notebook)
 
 
 def _python_encoding(data: bytes) -> str:

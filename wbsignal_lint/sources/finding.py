@@ -97,7 +97,7 @@ def _find(path: str, settings_of: SettingsOf) -> Iterator[Source | Problem]:
         return
     absolute = os.path.abspath(path)
     if stat.S_ISDIR(mode):
-        if kind_of(absolute, b"") is not None and not path.endswith(("/", os.sep)):
+        if _is_named_like_a_file(absolute) and not path.endswith(("/", os.sep)):
             yield Problem(shown, f"a folder, though named like a file (write {path}/ to lint what is in it)")
         elif not (settings_of(Path(absolute)).force_exclude and _is_excluded(absolute, settings_of(Path(absolute)))):
             yield from _Walk(settings_of).folder(path)
@@ -111,10 +111,10 @@ def _find(path: str, settings_of: SettingsOf) -> Iterator[Source | Problem]:
     kind = _kind(absolute, shown)
     if isinstance(kind, Problem):
         yield kind
-    elif kind is not None:
+    elif kind is not None and not (settings.force_exclude and not _is_wanted(kind, settings)):
         yield Source(shown, kind, settings, Path(os.path.realpath(absolute)))
     elif not settings.force_exclude:
-        yield Problem(shown, "not a kind wbsignal-lint reads: neither Python nor shell, by name and by content")
+        yield Problem(shown, "not a kind wbsignal-lint reads, by name and by content")
 
 
 class _Walk:
@@ -165,6 +165,8 @@ class _Walk:
                 yield Problem(shown, f"{_describe_mode(mode)}, not a file")
             return
         kind = _kind(entry.path, shown)
+        if isinstance(kind, Kind) and not _is_wanted(kind, settings):
+            return
         if isinstance(kind, Kind):
             # Only a link needs to be followed: the folders on the way are real already.
             path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
@@ -174,9 +176,19 @@ class _Walk:
             yield kind
 
 
+def _is_wanted(kind: Kind, settings: Settings) -> bool:
+    """Return whether files of a kind are looked at where they are not named."""
+    return kind is not Kind.DOCUMENTATION or settings.documentation
+
+
+def _is_named_like_a_file(path: str) -> bool:
+    """Return whether a folder's name is more likely to be meant for a file (``docker/makefile/`` is none)."""
+    return kind_of(path, b"") is not None and bool(os.path.splitext(path)[1])
+
+
 def _kind(path: str, shown: str) -> Kind | Problem | None:
     kind = kind_of(path, b"")
-    if kind is Kind.PYTHON:
+    if kind is not None and kind is not Kind.SHELL:
         return kind
     try:
         with open(path, "rb") as file:

@@ -27,7 +27,6 @@ class Block:
 
     language: str
     text: MappedText
-    indent: str
 
 
 def read_documentation(text: str) -> Hosted:
@@ -96,7 +95,6 @@ def _indented(lines: _Lines, index: int, indent: int) -> tuple[_Lines, int]:
 def _block(body: _Lines, language: str) -> Block | None:
     if not body:
         return None
-    # What stands before the first line's text, also where the block is in a list or a quotation.
     if language in _SESSION or (language in _SHELL and any(line.startswith("$ ") for _, line in body)):
         kept: _Lines = []
         continued = False
@@ -108,11 +106,11 @@ def _block(body: _Lines, language: str) -> Block | None:
                 drop = 2 if line.startswith("> ") else 0
                 kept.append((start + drop, line[drop:]))
             continued = bool(kept) and (prompt is not None or continued) and line.rstrip("\r\n").endswith("\\")
-        return Block("bash", _mapped(kept), "")
+        return Block("bash", _mapped(kept))
     if language in _SHELL:
-        return Block("bash", _mapped(body), "")
+        return Block("bash", _mapped(body))
     if language in _PYTHON:
-        return Block("python", _mapped(body), "")
+        return Block("python", _mapped(body))
     return None
 
 
