@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
-__all__ = ["bytes_pass"]
+__all__ = ["bytes_pass", "python_bytes_pass", "python_tree_passes"]
 
 # The client installs itself under two names, `wandb` and `wb`. The program and its command need not stand side by side
 # (`WANDB=wandb; $WANDB agent`, `wandb \` + newline + `agent`), so each is looked for on its own.
@@ -15,6 +16,12 @@ _TRAINS = re.compile(rb"python|\.py\b|torchrun|accelerate|deepspeed")
 _BEHAVIOUR = re.compile(
     rb"[|&]|\b(?:trap|exec|exit|kill|wait|srun|timeout|requeue|sbatch)\b|^#(?:SBATCH|PBS|BSUB)", re.MULTILINE
 )
+# What starts processes in Python, or names a file that will.
+_PYTHON_LAUNCHES = re.compile(
+    rb"subprocess|system\b|popen|Popen|\bexec|spawn|_process\b|CommandFunction|send_keys|getoutput|\.run\b|\.sudo\b|"
+    rb"[Cc]ommand\b|\bsh\b|write"
+)
+_AGENT = re.compile(r"\bagent\b")
 
 
 def bytes_pass(data: bytes) -> bool:
@@ -28,4 +35,23 @@ def bytes_pass(data: bytes) -> bool:
         return True
     return (
         _MENTION.search(data) is not None and _TRAINS.search(data) is not None and _BEHAVIOUR.search(data) is not None
+    )
+
+
+def python_bytes_pass(data: bytes) -> bool:
+    """Tell whether the bytes of a Python file can launch a sweep agent from its command line."""
+    return b"agent" in data and _PROGRAM.search(data) is not None and _PYTHON_LAUNCHES.search(data) is not None
+
+
+def python_tree_passes(tree: ast.Module) -> bool:
+    """Tell whether a string of a Python file, docstrings aside, has the word ``agent`` in it."""
+    documentation = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return any(
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and _AGENT.search(node.value) is not None
+        and id(node) not in documentation
+        for node in ast.walk(tree)
     )

@@ -1,0 +1,34 @@
+"""Python that launches → the facts of a launch file."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from wbsignal_lint.launch.facts import AgentCommand, LaunchFile
+from wbsignal_lint.launch.python.calls import Calls
+from wbsignal_lint.launch.python.literals import Source
+from wbsignal_lint.launch.reader import read_shell
+from wbsignal_lint.launch.trainers import UsesWandb
+
+__all__ = ["read_python"]
+
+
+def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None) -> LaunchFile:
+    """Read what a Python file launches.
+
+    :param text: the file's text as it is, line endings included.
+    :param tree: the same, parsed.
+    :param uses_wandb: says of a Python file whether it uses wandb; ``None``: nothing can be looked up.
+    """
+    calls = Calls(Source(text))
+    calls.run(tree)
+    launch = read_shell(text, calls.hosted().parts, uses_wandb)
+
+    def in_its_list(agent: AgentCommand) -> AgentCommand:
+        """Return an agent whose command was joined from a list with the slot of that list."""
+        if agent.slot is None or agent.slot.before != " ":
+            return agent
+        return replace(agent, slot=calls.slots.get(agent.slot.offset, agent.slot))
+
+    return replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents))
