@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from wbsignal_lint.cells import cells_of
+
 __all__ = [
     "Applicability",
     "Confidence",
@@ -20,6 +22,7 @@ __all__ = [
     "FileReport",
     "Fix",
     "LineIndex",
+    "Place",
     "Position",
     "Problem",
     "Related",
@@ -71,6 +74,19 @@ class Position(NamedTuple):
     column: int
 
 
+class Place(NamedTuple):
+    """A position as it is shown: in a notebook, rows count from the beginning of a cell."""
+
+    row: int
+    column: int
+    cell: int | None = None
+    """The number of the notebook's cell, from 1 among all of them."""
+
+    def __str__(self) -> str:
+        place = f"{self.row}:{self.column}"
+        return place if self.cell is None else f"cell {self.cell}:{place}"
+
+
 class LineIndex:
     r"""Turns character offsets of one text into rows and columns.
 
@@ -80,6 +96,8 @@ class LineIndex:
     def __init__(self, text: str) -> None:
         self.text = text
         self._starts = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+        self._cells = [(self.position(cell.start).row, cell.number) for cell in cells_of(text)]
+        """The first row of each cell of a notebook, and its number."""
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -88,6 +106,23 @@ class LineIndex:
         """Return the 1-based row and column of a character offset."""
         row = bisect.bisect_right(self._starts, offset)
         return Position(row, offset - self._starts[row - 1] + 1)
+
+    def place(self, offset: int) -> Place:
+        """Return the position of a character offset as it is shown."""
+        row, column = self.position(offset)
+        first, cell = self.cell_at(row)
+        return Place(row - first + 1, column, cell)
+
+    def cell_at(self, row: int) -> tuple[int, int | None]:
+        """Return the first row of the cell that a row stands in, and its number; of what is no notebook, 1 and none."""
+        return max((cell for cell in self._cells if cell[0] <= row), default=(1, None))
+
+    def rows_around(self, row: int) -> range:
+        """Return the rows of the cell that a row stands in; of what is no notebook, all."""
+        first, _ = self.cell_at(row)
+        # The row before the next cell is its header.
+        following = min((start - 1 for start, _ in self._cells if start > row), default=len(self) + 1)
+        return range(first, following)
 
     def offset(self, row: int, column: int) -> int:
         """Return the character offset of a 1-based row and column, at most the length of the text.

@@ -27,9 +27,12 @@ def frame(lines: LineIndex, span: Span, style: Style) -> Iterator[str]:
     """
     start, end = lines.position(span.start), lines.position(max(span.start, span.end - 1))
     last = min(end.row, start.row + _MAX_ROWS - 1)
-    rows = range(max(1, start.row - _CONTEXT), min(len(lines), last + _CONTEXT) + 1)
+    around = lines.rows_around(start.row)
+    above = around.start - 1  # rows of a notebook's other cells
+    last = min(last, around.stop - 1)
+    rows = range(max(around.start, start.row - _CONTEXT), min(around.stop - 1, last + _CONTEXT) + 1)
     rows = _without_blank_ends(lines, rows, range(start.row, last + 1))
-    margin = len(str(rows[-1]))
+    margin = len(str(rows[-1] - above))
     bar = style.paint("|", "blue")
     empty = f"{' ' * margin} {bar}"
     yield empty
@@ -39,7 +42,7 @@ def frame(lines: LineIndex, span: Span, style: Style) -> Iterator[str]:
         last_column = end.column if row == end.row else len(text.rstrip())
         marked = row == start.row or (start.row < row <= last and last_column > first_column)
         shown, left, width = _fit(text, first_column, max(last_column, first_column + 1), marked)
-        number = style.paint(f"{row:>{margin}}", "blue")
+        number = style.paint(f"{row - above:>{margin}}", "blue")
         yield f"{number} {bar} {shown}".rstrip()
         if marked:
             yield f"{empty} {' ' * left}{style.paint('^' * width, 'bold', 'red')}"

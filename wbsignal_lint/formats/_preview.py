@@ -17,8 +17,11 @@ def preview(lines: LineIndex, fix: Fix, style: Style) -> Iterator[str]:
     """Yield the lines that a fix takes away (``-``, with their old row) and puts in (``+``, with their new row)."""
     changes: list[tuple[str, int, str]] = []
     shift = 0
+    above = 0  # rows of a notebook's other cells
     for edits in _blocks(lines, fix):
         first, last = _rows(lines, edits)
+        if lines.cell_at(first)[0] - 1 != above:
+            above, shift = lines.cell_at(first)[0] - 1, 0
         start, end = lines.line_start(first), lines.line_start(last + 1)
         old = lines.text[start:end]
         new = old
@@ -31,8 +34,8 @@ def preview(lines: LineIndex, fix: Fix, style: Style) -> Iterator[str]:
             first += 1
         while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
             del old_lines[-1], new_lines[-1]
-        changes += [("-", first + index, text) for index, text in enumerate(old_lines)]
-        changes += [("+", first + shift + index, text) for index, text in enumerate(new_lines)]
+        changes += [("-", first - above + index, text) for index, text in enumerate(old_lines)]
+        changes += [("+", first - above + shift + index, text) for index, text in enumerate(new_lines)]
         shift += grown
     if len(changes) > _MAX_LINES:
         yield f"changes {len(changes)} lines; see them with --diff"

@@ -21,8 +21,8 @@ def render(reports: Iterable[FileReport], style: Style) -> Iterator[str]:
         for problem in report.problems:
             yield problem_line(problem, style) + "\n"
         for diagnostic in report.diagnostics:
-            place = lines.position(diagnostic.span.start)
-            shown = style.paint(f"{printable(report.filename)}:{place.row}:{place.column}:", "bold")
+            place = lines.place(diagnostic.span.start)
+            shown = style.paint(f"{printable(report.filename)}:{place}:", "bold")
             code = style.paint(diagnostic.code, "bold", "red")
             yield f"{shown} {code} {fixable_sign(diagnostic, style)}{printable(diagnostic.message)}\n"
     yield tally.text(style)

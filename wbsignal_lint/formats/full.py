@@ -31,9 +31,9 @@ def render(reports: Iterable[FileReport], style: Style) -> Iterator[str]:
 
 
 def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Style) -> Iterator[str]:
-    place = lines.position(diagnostic.span.start)
+    place = lines.place(diagnostic.span.start)
     code = style.paint(diagnostic.code, "bold", _COLORS[diagnostic.severity])
-    shown = style.paint(f"{printable(filename)}:{place.row}:{place.column}:", "bold")
+    shown = style.paint(f"{printable(filename)}:{place}:", "bold")
     yield f"{shown} {code} {fixable_sign(diagnostic, style)}{diagnostic.name}"
     yield f"  {style.paint(printable(diagnostic.message), 'bold')}"
     yield from frame(lines, diagnostic.span, style)
@@ -43,8 +43,9 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Sty
         outcome = printable(diagnostic.outcome)
         yield f"{equals} {style.paint('W&B', 'bold')} {outcome}"
     for related in diagnostic.related:
-        there = lines.position(related.span.start)
-        yield f"{equals} {style.paint('note:', 'bold')} line {there.row}: {printable(related.message)}"
+        there = lines.place(related.span.start)
+        cell = "" if there.cell in (None, place.cell) else f"cell {there.cell}, "
+        yield f"{equals} {style.paint('note:', 'bold')} {cell}line {there.row}: {printable(related.message)}"
     if diagnostic.fix is not None:
         remark = _REMARKS[diagnostic.fix.applicability]
         yield f"{equals} {style.paint('help:', 'bold')} {printable(diagnostic.fix.message)}{remark}"

@@ -24,7 +24,7 @@ def render(reports: Iterable[FileReport], style: Style) -> Iterator[str]:
 
 def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic) -> dict[str, Any]:
     return {
-        "cell": None,
+        "cell": lines.place(diagnostic.span.start).cell,
         "code": diagnostic.code,
         "confidence": diagnostic.confidence.value,
         "end_location": _location(lines, diagnostic.span.end),
@@ -33,7 +33,7 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic) -> dict[st
         "location": _location(lines, diagnostic.span.start),
         "message": diagnostic.message,
         "name": diagnostic.name,
-        "noqa_row": lines.position(diagnostic.span.start).row,
+        "noqa_row": lines.place(diagnostic.span.start).row,
         "outcome": diagnostic.outcome,
         "severity": diagnostic.severity.value,
         "url": diagnostic.url,
@@ -74,5 +74,5 @@ def _fix(lines: LineIndex, fix: Fix | None) -> dict[str, Any] | None:
 
 
 def _location(lines: LineIndex, offset: int) -> dict[str, int]:
-    place = lines.position(offset)
+    place = lines.place(offset)
     return {"row": place.row, "column": place.column}

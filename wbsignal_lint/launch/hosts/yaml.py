@@ -152,7 +152,7 @@ class _Reading:
     def _slot(self, element: yaml.ScalarNode, node: yaml.Node) -> OptionSlot | None:
         quote = element.style if element.style in ("'", '"') else ""
         end = element.end_mark.index
-        if node.flow_style:
+        if isinstance(node, yaml.SequenceNode) and node.flow_style:
             end = len(self.text[:end].rstrip())
             return OptionSlot(end, f", {quote}", quote)
         if element.style in ("|", ">"):
