@@ -23,6 +23,7 @@ _TOPICS = (
     b"excepthook",
     b"traceback",
     b"finish",
+    b"WandbLogger",
 )
 _TOPIC_NAMES = frozenset(
     {
@@ -40,6 +41,8 @@ _TOPIC_NAMES = frozenset(
         "rich.traceback",
         "finish",
         "atexit",
+        # What trains with it may end the run by itself.
+        "WandbLogger",
     }
 )
 

@@ -95,6 +95,8 @@ def _play(script: Script, event: int | Event) -> Played:
         return Played((), None, "the script has more paths than can be followed")
     if player.unknown:
         return Played((), None, player.unknown)
+    if player.without_run and not player.with_run:
+        return Played((), None, player.without_run)
     struck = [path for path in paths if path[0].interrupted]
     if event is not Event.NOTHING and not player.struck:
         return Played((), None, "no wandb.log() was found that is reached while a run is active")
@@ -136,6 +138,10 @@ class Player(Collector):
         self.event = event
         self.struck = False
         self.unknown = ""
+        self.without_run = ""
+        """Why nothing can be said if a framework was never seen to train with a run."""
+        self.with_run = False
+        """A framework was seen to train with a run."""
         self.in_thread = False
         self.in_agent = False
         """Following the function of ``wandb.agent(function=…)``, which runs in a thread; signals reach the main one."""

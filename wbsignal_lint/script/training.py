@@ -43,9 +43,14 @@ def train_in_framework(player: Player, trainer: Trainer, node: ast.Call, state: 
     number = player.event if isinstance(player.event, int) else None
     if state.run is RunState.NONE and player.reports_to_wandb:
         state.run, state.hooked, state.init_guards = RunState.ACTIVE, True, state.guards
+    if state.run is RunState.NONE:
+        # Another path may have one: `WandbLogger(…) if args.wandb else None`.
+        player.without_run = f"line {node.lineno}: whether {trainer.name} has a run is not known"
+        return [state]
     if state.run is not RunState.ACTIVE:
         player.unknown = f"line {node.lineno}: whether {trainer.name} has a run is not known"
         return [state]
+    player.with_run = True
     if state.interrupted or (number is None and player.happens_nothing):
         return [state]
     player.struck = state.interrupted = True

@@ -11,7 +11,7 @@ from typing import Literal
 from wbsignal_lint.pins import Pin
 from wbsignal_lint.script.frameworks.evidence import Known
 
-__all__ = ["TRAINERS", "Leaving", "Reaction", "Trainer", "opens_run", "trainer_of"]
+__all__ = ["LIGHTNING_EXIT", "TRAINERS", "Leaving", "Reaction", "Trainer", "opens_run", "trainer_of"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def _is_pinned(known: Known, pins: Mapping[str, Pin]) -> bool:
     return any(package in pins for package in known.packages)
 
 
+LIGHTNING_EXIT = "Lightning's own handler"
 _LIGHTNING = ("lightning", "pytorch-lightning")
 _SIGTERM_EXCEPTION = "utilities.exceptions.SIGTERMException"
 
@@ -104,7 +105,7 @@ LIGHTNING = Trainer(
                 Leaving(
                     None,
                     seen=False,
-                    how="Lightning's own handler",
+                    how=LIGHTNING_EXIT,
                     lineage=(
                         f"lightning.pytorch.{_SIGTERM_EXCEPTION}",
                         f"pytorch_lightning.{_SIGTERM_EXCEPTION}",
