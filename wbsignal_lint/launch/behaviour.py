@@ -235,6 +235,9 @@ class _Builder:
                 for one in sorted(piped.pipeline.commands, key=lambda one: one.stage)
             ),
             redirects=tuple(written.redirects),
+            pipeline=piped.pipeline.span,
+            and_then=self._and_then(written),
+            is_status_read=self._is_status_read(written),
             **place,
         )
 
@@ -247,6 +250,17 @@ class _Builder:
                 words = tuple(word.text for word in found[0].words) if found else ()
                 return OrElse(one.operator, right.span, words, len(found))
         return None
+
+    def _and_then(self, command: ShellCommand) -> Span | None:
+        found = (one for one in self.shell.successors if one.left[0] <= command.position < one.left[1])
+        return next((one.operator for one in found), None)
+
+    def _is_status_read(self, command: ShellCommand) -> bool:
+        mates = command.pipeline.commands
+        end = max(one.position + len(one.whole) for one in mates)
+        following = next((one for one in self.shell.commands if one.position >= end and one not in mates), None)
+        limit = len(self.shell.source) if following is None else following.position + len(following.whole)
+        return any(end <= at < limit for at in self.shell.status_reads)
 
     # Process ids
 

@@ -167,11 +167,18 @@ def _has_shell_of_its_own(script: ShellScript, launch: Launch) -> bool:
 
 
 def ends_subshell(script: ShellScript, launch: Launch) -> bool:
-    """Whether it is the last simple command of its ``( … ) &``: bash then becomes that command."""
+    """Whether it is the last simple command of its ``( … ) &``: bash then becomes that command.
+
+    Not if it has redirections of its own, unless it is the only command, and not in a subshell that sets traps.
+    """
     if launch.job is None or launch.stages > 1 or launch.or_else is not None or launch.in_loop:
         return False
     mates = [step for step in script.steps if step.job is launch.job]
-    return bool(mates) and mates[-1] is launch and not launch.is_run_by("time")
+    if not mates or mates[-1] is not launch or launch.is_run_by("time"):
+        return False
+    if any(block.chain is not None for block in launch.blocks) or any(isinstance(step, Trap) for step in mates):
+        return False
+    return len(mates) == 1 or not launch.redirects
 
 
 def job_process(script: ShellScript, launch: Launch) -> int | None:

@@ -142,10 +142,17 @@ class _Walk:
             if body is None:
                 break
             node = body
-        return _JOB_FORMS.get(node.type, "group")
+        first = node
+        while first.type in ("pipeline", "redirected_statement"):
+            first = first.children[0]
+        return "group" if first.type == "list" else _JOB_FORMS.get(node.type, "group")
 
     def _on_comment(self, node: Node, place: _Place) -> None:
         pass
+
+    def _on_special_variable_name(self, node: Node, place: _Place) -> None:
+        if self._plain(node) == "?":
+            self.result.status_reads.append(node.start_byte)
 
     _on_raw_string = _on_ansi_c_string = _on_heredoc_content = _on_string_content = _on_word = _on_number = _on_comment
     _on_variable_name = _on_comment
@@ -157,12 +164,15 @@ class _Walk:
         for child in children:
             if child.type in ("&&", "||"):
                 conditional = True
-                if child.type == "||":
-                    left, right = (node.start_byte, child.start_byte), (child.end_byte, node.end_byte)
-                    self.result.alternatives.append(Alternative(left, self._text(child).span, right))
+                self._note_branch(child, node.start_byte, node.end_byte)
             else:
                 block = self._inside(place, "branch") if conditional else place.block
                 self.stack.append((child, place.statement(block)))
+
+    def _note_branch(self, operator: Node, start: int, end: int) -> None:
+        """Note that what follows an ``&&`` or ``||`` runs by the status of what stands before it."""
+        branch = Alternative((start, operator.start_byte), self._text(operator).span, (operator.end_byte, end))
+        (self.result.alternatives if operator.type == "||" else self.result.successors).append(branch)
 
     def _on_if_statement(self, node: Node, place: _Place) -> None:
         chain = Chain()
@@ -233,10 +243,43 @@ class _Walk:
     _on_process_substitution = _on_command_substitution
 
     def _on_pipeline(self, node: Node, place: _Place) -> None:
-        self._pipe(node, place, Pipeline(), 0)
+        pipeline = Pipeline(span=self._text(node).span)
+        first = node
+        while first.type == "pipeline":  # a | b | c is a pipeline in a pipeline
+            first = first.children[0]
+        redirects: list[Node] = []
+        while first.type == "redirected_statement" and first.children[0].type == "list":
+            redirects[:0] = first.children[1:]
+            first = first.children[0]
+        if first.type != "list":
+            self._pipe(node, place, pipeline, 0)
+            return
+        # The grammar takes `a && b 2>&1 | c` for `{ a && b; } 2>&1 | c`; the shell, for `a && { b 2>&1 | c; }`.
+        *before, start = first.children
+        conditional = False
+        for child in before:
+            if child.type in ("&&", "||"):
+                conditional = True
+                self._note_branch(child, first.start_byte, node.end_byte)
+            else:
+                block = self._inside(place, "branch") if conditional else place.block
+                self.stack.append((child, replace(place.statement(block), redirects=list(place.redirects))))
+        pipeline.span = self._text(start).span._replace(end=pipeline.span.end)
+        inner = place.statement(self._inside(place, "branch"))
+        self._pipe(node, inner, pipeline, 0, (start, redirects))
 
-    def _pipe(self, node: Node, place: _Place, pipeline: Pipeline, first: int) -> None:
-        """Visit the commands of a pipeline, the first of them being its ``first`` stage."""
+    def _pipe(
+        self,
+        node: Node,
+        place: _Place,
+        pipeline: Pipeline,
+        first: int,
+        start: tuple[Node, list[Node]] | None = None,
+    ) -> None:
+        """Visit the commands of a pipeline, the first of them being its ``first`` stage.
+
+        ``start`` is what the first one really is where the grammar has more in it, with its redirections.
+        """
         stages: list[Node] = []
         nested = [node]
         while nested:  # a | b | c is a pipeline in a pipeline
@@ -251,6 +294,10 @@ class _Walk:
         for index, part in enumerate(stages, first):
             redirects = list(place.redirects) if part is stages[-1] else []
             block = self._inside(place, "stage")
+            if index == first and start is not None:
+                part, own = start
+                redirects.extend(self._redirect(redirect) for redirect in own)
+                self.stack.extend((redirect, _Place(place.block)) for redirect in own)
             self.stack.append((part, _Place(block, pipeline, index, place.job, place.in_condition, redirects)))
 
     def _on_redirected_statement(self, node: Node, place: _Place) -> None:
@@ -270,7 +317,9 @@ class _Walk:
         self.stack.extend(reversed(following))
         if body is not None:
             if body.type in _LOOPS:  # a document behind `done` is what the loop reads, not what its commands run
-                inner.redirects = [redirect for redirect in inner.redirects if redirect.body is None]
+                inner.redirects = []
+            elif body.type in ("subshell", "compound_statement"):  # nor are its other redirections theirs
+                inner.redirects = [redirect for redirect in inner.redirects if redirect.body is not None]
             self.stack.append((body, inner))
 
     def _behind_heredoc(self, node: Node, inner: _Place, place: _Place) -> list[tuple[Node, _Place]]:
@@ -325,7 +374,7 @@ class _Walk:
                 target = self._text(child)
         if node.type == "herestring_redirect":
             return Redirect("<<<", body=target)
-        return Redirect(operator, target, body, expands)
+        return Redirect(operator, target, body, expands, self._text(node).span)
 
     # Commands and assignments
 

@@ -85,11 +85,13 @@ class Pipeline:
     stages: int = 1
     pipes: list[Span] = field(default_factory=list)
     """The ``|`` themselves, in order."""
+    span: Span | None = None
+    """From its first command to the end of its last; ``None`` for a command alone, or where it is torn."""
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """``left || right``, with indices into the shell text."""
+    """``left || right`` or ``left && right``, with indices into the shell text."""
 
     left: tuple[int, int]
     operator: Span
@@ -105,6 +107,8 @@ class Redirect:
     body: MappedText | None = None
     expands: bool = True
     """Whether ``$`` means something in the body: ``<<EOF``, not ``<<'EOF'``."""
+    span: Span | None = None
+    """The whole of it, its file descriptor included; ``None`` for a here-string."""
 
 
 @dataclass(eq=False)
@@ -140,3 +144,8 @@ class ShellText:
     commands: list[ShellCommand] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
     alternatives: list[Alternative] = field(default_factory=list)
+    """``left || right``."""
+    successors: list[Alternative] = field(default_factory=list)
+    """``left && right``."""
+    status_reads: list[int] = field(default_factory=list)
+    """Where ``$?`` stands, as indices into the shell text."""

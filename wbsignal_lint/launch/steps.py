@@ -154,6 +154,12 @@ class Launch(Step):
     neighbours: tuple[str, ...] = ()
     """The programs of the pipeline's stages, its own included."""
     redirects: tuple[Redirect, ...] = ()
+    pipeline: Span | None = None
+    """The whole of its pipeline, if it is in one."""
+    and_then: Span | None = None
+    """The ``&&`` whose right side runs by its status."""
+    is_status_read: bool = False
+    """Whether ``$?`` is the next thing that the script asks for."""
     is_last: bool = False
     """Nothing of the script runs after it."""
 
