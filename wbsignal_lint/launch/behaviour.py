@@ -36,7 +36,7 @@ from wbsignal_lint.launch.steps import (
 from wbsignal_lint.launch.variables import Choices, Environment
 from wbsignal_lint.launch.words import Expander
 
-__all__ = ["Run", "steps_of"]
+__all__ = ["Run", "options_set", "steps_of"]
 
 _MAX_CALLS = 12
 """How deep function calls are followed."""
@@ -213,7 +213,7 @@ class _Builder:
         elif program in ("kill", "pkill", "killall", "scancel"):
             return kill_of(written.words, words, place, flow.newest)
         elif program == "set":
-            return Option(settings=_options(words), **place)
+            return Option(settings=options_set(word.value or "" for word in words), **place)
         elif program == "exit":
             return Exit(status=written.words[1].text if len(written.words) > 1 else None, **place)
         elif program == "scontrol" and any(word.value in ("requeue", "requeuehold") for word in words[1:]):
@@ -414,19 +414,17 @@ def _exclude_each_other(one: Step, other: Step) -> bool:
     return any(block.chain is not None and branches.get(block.chain, block) is not block for block in other.blocks)
 
 
-def _options(words: Sequence[Word]) -> tuple[tuple[str, bool], ...]:
-    """Return what a ``set`` command switches on and off: ``-m``, ``-euo pipefail`` …"""
+def options_set(words: Iterable[str]) -> tuple[tuple[str, bool], ...]:
+    """Return what the words of a ``set`` command, or of one that starts a shell, switch on and off: ``-euo pipefail``."""
+    _, *rest = words
     found: list[tuple[str, bool]] = []
-    index = 1
-    while index < len(words):
-        text = words[index].value or ""
+    while rest:
+        text = rest.pop(0)
         if not text.startswith(("-", "+")) or text == "--":
             break
-        for letter in text[1:]:
-            if letter == "o" and index + 1 < len(words):
-                index += 1
-                found.append((words[index].value or "", text[0] == "-"))
+        for letter in "" if text.startswith("--") else text[1:]:
+            if letter == "o" and rest:
+                found.append((rest.pop(0), text[0] == "-"))
             elif letter in _OPTION_LETTERS:
                 found.append((_OPTION_LETTERS[letter], text[0] == "-"))
-        index += 1
     return tuple(found)

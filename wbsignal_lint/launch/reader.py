@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
-from wbsignal_lint.launch.behaviour import Run, steps_of
+from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
@@ -96,10 +96,11 @@ class _Reading:
         runners: tuple[Runner, ...],
         depth: int,
         submitted: tuple[Directive, ...] = (),
+        settings: tuple[tuple[str, bool], ...] = (),
     ) -> ShellScript:
         """Read a script; ``outer``, ``position`` and ``block`` say where it stands in the script around it.
 
-        ``submitted`` are the options of the command that submits it as a job.
+        ``submitted`` are the options of the command that submits it as a job, ``settings`` those of its shell.
         """
         place = len(self.scripts)
         shell = parse_shell(source)
@@ -127,6 +128,7 @@ class _Reading:
             (*directives_of(source), *submitted),
             runners,
             _shell_of(source.text, runners),
+            settings or _settings_of(source.text),
         )
         self.scripts.insert(place, script)
         return script
@@ -154,6 +156,8 @@ class _Reading:
                     trainer = trainer_of(own, self.uses_wandb, mentions_wandb=self.mentions_wandb)
                     runs.append(Run(own, agent_of(own), trainer))
                 elif isinstance(run, Script) and depth < _MAX_NESTING:
+                    reader = run.runners[-1].span
+                    rest = tuple(words[next((at for at, word in enumerate(words) if word.span == reader), 0) :])
                     inner = self.read(
                         run.text,
                         environment,
@@ -162,9 +166,8 @@ class _Reading:
                         (*runners, *run.runners),
                         depth + 1,
                         options_of(words),
+                        options_set(word.value or "" for word in rest) if rest[0].program in SHELLS else (),
                     )
-                    reader = run.runners[-1].span
-                    rest = tuple(words[next((at for at, word in enumerate(words) if word.span == reader), 0) :])
                     runs.append(Run(Command(rest, command.whole.span, run.runners[:-1]), inner=inner))
         self.agents[first_agent:] = _agreed(self.agents[first_agent:], complete=choices.is_exhausted)
         agreed = {agent.span: agent.forwarding for agent in self.agents[first_agent:]}
@@ -215,6 +218,14 @@ def _shell_of(text: str, runners: tuple[Runner, ...]) -> str | None:
     if named is not None:
         return named[1]
     return runners[-1].name if runners and runners[-1].name in SHELLS else None
+
+
+def _settings_of(text: str) -> tuple[tuple[str, bool], ...]:
+    """Return what the first line of a script switches on: ``#!/bin/bash -e``."""
+    named = _SHEBANG_SHELL.match(text)
+    if named is None:
+        return ()
+    return options_set(text[named.start(1) :].split("\n", 1)[0].split())
 
 
 def _functions_that_run_arguments(commands: Iterable[ShellCommand]) -> dict[str, bool]:

@@ -302,6 +302,8 @@ class ShellScript:
     """What runs it; empty for the file itself."""
     shell: str | None = None
     """``bash``, ``sh`` …: from the first line or the command that runs it; ``None``: not known."""
+    settings: tuple[tuple[str, bool], ...] = ()
+    """The ``set`` options that the first line or the command that runs it switches on: ``bash -eo pipefail``."""
 
     @property
     def job_signal(self) -> JobSignal | None:
@@ -349,7 +351,7 @@ class ShellScript:
 
     def option(self, name: str, at: Step) -> bool:
         """Whether a ``set`` option is on where a step is."""
-        value = False
+        value = dict(self.settings).get(name, False)
         for step in self.steps[: self.index(at)]:
             if isinstance(step, Option) and not step.in_subshell:
                 value = dict(step.settings).get(name, value)
