@@ -45,8 +45,8 @@ _DIES = Passing(Manner.STAYS)
 _EVERYTHING = _names("TERM INT HUP QUIT USR1 USR2 XCPU")
 
 _REPLACING = _names(
-    "exec command builtin env nice nohup stdbuf ionice taskset prlimit chrt setpriv numactl gosu su-exec chroot unshare "
-    "cgexec dotenv"
+    "exec command builtin env nice nohup stdbuf ionice taskset prlimit chrt setpriv numactl gosu su-exec chroot "
+    "unshare cgexec dotenv"
 )
 
 PASSING: Mapping[str, Passing] = {
