@@ -16,6 +16,7 @@ from wbsignal_lint.launch.steps import Action, Launch, Requeue, ShellScript, Sou
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = [
+    "GIVE_WAY",
     "PREEMPTION_SIGNALS",
     "BatchJob",
     "Started",
@@ -55,7 +56,7 @@ _TRANSPARENT = frozenset(
     ]
 )
 """Programs that can be run as a step with what they run."""
-_BECOMES = frozenset({"env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "exec"})
+GIVE_WAY = frozenset({"env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "exec"})
 """Programs that give way to what they run."""
 _USUAL_SOURCES = (
     "activate", ".bashrc", "bashrc", ".bash_profile", ".profile", "profile", "conda.sh", "mamba.sh", "modules.sh",
@@ -206,7 +207,7 @@ def put_in_front(launch: Launch, words: str) -> Edit | None:
 
 def becomes_its_command(launch: Launch) -> bool:
     """Whether nothing of what runs a command stays in front of it (``env``, ``nice``)."""
-    return all(runner.name in _BECOMES for runner in launch.command.runners)
+    return all(runner.name in GIVE_WAY for runner in launch.command.runners)
 
 
 def _with_traps(script: ShellScript) -> Iterator[Step]:

@@ -1,0 +1,121 @@
+"""WBS408."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wbsignal_lint.contract import describe_outcome
+from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
+from wbsignal_lint.launch.batch import GIVE_WAY, becomes_its_command, put_in_front
+from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.steps import Launch, ShellScript
+from wbsignal_lint.launch.wrappers import SHELLS
+from wbsignal_lint.rules.base import LaunchRule
+
+__all__ = ["ShellKeepsSignal"]
+
+
+_EXEC_LAST = frozenset({"bash", "zsh", "ksh"})
+"""Shells that replace themselves by the last simple command of ``-c``; dash does not (measured with 0.5.12)."""
+
+
+class ShellKeepsSignal(LaunchRule):
+    """A shell between srun and the training keeps the signal to itself.
+
+    ## What it finds
+
+    `srun bash -c '…'` (or another shell) whose text starts a sweep agent or a training in such a way that the shell
+    stays there: with something after it, in a pipeline, a loop, a branch, a function, a subshell, with a redirection,
+    in the background.
+
+    ## Why it matters
+
+    SLURM signals srun's task, which is the shell, and nothing below it. The shell has no trap and dies; the step is
+    over, and the training gets SIGKILL some milliseconds later: no handler runs, nothing is marked. With `exec` the
+    training takes the shell's place and is the one that is signalled.
+
+    ## Example
+
+    Bad:
+
+    ```bash
+    #!/bin/bash
+    #SBATCH --signal=USR1@120
+    export WANDB_PROJECT=segmentation
+    srun bash -c 'cd runs && python train.py > train.log 2>&1'
+    ```
+
+    Good:
+
+    ```bash
+    #!/bin/bash
+    #SBATCH --signal=USR1@120
+    export WANDB_PROJECT=segmentation
+    srun bash -c 'cd runs && exec python train.py > train.log 2>&1'
+    ```
+
+    ## Fix
+
+    Puts `exec` in front of a simple command that is the last one. None where something comes after it, or where it is
+    more than a simple command: what is to become of the rest is for the author to say.
+
+    ## Leaves alone
+
+    The last simple command of `bash -c`, by which bash replaces itself anyway; a lone command of `sh -c`, where that
+    depends on which shell `sh` is; text with traps; scripts that srun runs from files, which are not read.
+
+    ## Source
+
+    Measured with SLURM 22.05.8 and 24.11.5, bash 5.2, dash 0.5.12 and wandb 0.31.0.
+    """
+
+    code = "WBS408"
+    name = "shell-keeps-signal"
+    severity = Severity.ERROR
+    fixes = (Applicability.SAFE,)
+    confidence = Confidence.MEDIUM
+
+    def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield the agents and trainers below a shell that is srun's task."""
+        for script in launch.scripts:
+            if not _is_task(script) or script.traps:
+                continue
+            for child in script.watched:
+                if child.is_exec or _takes_the_shells_place(script, child):
+                    continue
+                what = "sweep agent" if child.agent is not None else "training"
+                yield self.at(
+                    child.command.words[0].span if child.agent is None else child.agent.span,
+                    f"SLURM signals srun's task, which is this shell: it dies, and the {what} below it is killed "
+                    "without having been told (by default); have exec start it, as the last command",
+                    outcome=describe_outcome("SLURM's signals", False, None),
+                    fix=self._fix(child),
+                    scope=child.span,
+                )
+
+    @staticmethod
+    def _fix(child: Launch) -> Fix | None:
+        simple = child.is_last and child.is_foreground and child.stages == 1 and child.or_else is None
+        plain = all(block.kind in ("script", "branch") for block in child.blocks)
+        if not simple or not plain or child.in_condition or not becomes_its_command(child):
+            return None
+        edit = put_in_front(child, "exec")
+        return None if edit is None else Fix("Let it take the shell's place", (edit,), Applicability.SAFE)
+
+
+def _is_task(script: ShellScript) -> bool:
+    """Whether the shell that reads a script is srun's task, with nothing between them that stays."""
+    names = [runner.name for runner in script.runners]
+    if len(names) < 2 or names[-1] not in SHELLS or "srun" not in names:
+        return False
+    between = names[names.index("srun") + 1 : -1]
+    return all(name in GIVE_WAY for name in between)
+
+
+def _takes_the_shells_place(script: ShellScript, child: Launch) -> bool:
+    """Whether the shell execs a command without being told to, or may do so."""
+    if not child.is_last or child.job is not None or child.stages > 1 or child.redirects or child.in_condition:
+        return False
+    if any(block.kind not in ("script", "branch") or block.chain is not None for block in child.blocks):
+        return False
+    return script.runners[-1].name in _EXEC_LAST or len(script.launches) == 1
