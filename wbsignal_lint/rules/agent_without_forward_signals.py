@@ -23,7 +23,9 @@ class AgentWithoutForwardSignals(LaunchRule):
 
     `wandb agent …`, also as `python -m wandb agent`, without `-f` or `--forward-signals`, through whatever runs it:
     `srun`, `nohup`, `timeout`, `conda run`, containers, `bash -c '…'`, `ssh`, `tmux send-keys`, variables and arrays,
-    here-documents that become job scripts.
+    here-documents that become job scripts. In Python: `subprocess`, `os.system`, `os.exec*`, `asyncio`, submitit's
+    `CommandFunction`, `invoke` and their like, with lists, f-strings, constants, helper functions, and job files that
+    the script writes.
 
     ## Why it matters
 
@@ -54,14 +56,17 @@ class AgentWithoutForwardSignals(LaunchRule):
     variable that holds the command. Where the word does not stand in the file, there is no fix.
 
     The option exists from wandb 0.24.0 on. In a file that itself installs an older client the fix is unsafe: that agent
-    refuses the option and does not start.
+    refuses the option and does not start. In a list the option becomes an element of its own, in the layout of the
+    list.
 
     ## Leaves alone
 
     Comments, `echo`, usage texts and other here-documents that are only shown, `grep` and `pkill` patterns, commit
     messages, `wandb agent --help`. Calls whose words the file does not tell: `wandb agent "$@"`,
     `wandb agent $FLAGS $SWEEP`. A single unknown word, as in `wandb agent $1`, is the sweep id and is reported. An
-    `echo` is read only where what it prints is run: `echo "wandb agent $ID" | bash`, `… >> job.sh`.
+    `echo` is read only where what it prints is run: `echo "wandb agent $ID" | bash`, `… >> job.sh`. In Python only what
+    is really started counts: not what is printed, logged, compared, written as prose, or kept in a list that nothing
+    runs; nor a list to which some branch appends the option.
 
     ## Source
 

@@ -33,6 +33,7 @@ from wbsignal_lint.launch.python.values import (
     alternatives,
     combined,
     concatenated,
+    merged_lists,
     split_words,
 )
 from wbsignal_lint.launch.running import is_script_name
@@ -40,79 +41,31 @@ from wbsignal_lint.launch.wrappers import SCRIPT_READERS
 
 __all__ = ["Calls"]
 
-_SAME = frozenset(
-    [
-        "os.path.expanduser",
-        "os.path.expandvars",
-        "os.path.abspath",
-        "os.path.realpath",
-        "os.path.normpath",
-        "os.fspath",
-        "str",
-        "repr",
-        "pathlib.Path",
-        "pathlib.PosixPath",
-        "pathlib.PurePath",
-        "Path",
-        "shutil.which",
-        "shlex.quote",
-        "pipes.quote",
-        "list",
-        "tuple",
-        "sorted",
-        "string.Template",
-        "os.fsencode",
-        "reversed",
-        "iter",
-    ]
+
+def _names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_SAME = _names(
+    "os.path.expanduser os.path.expandvars os.path.abspath os.path.realpath os.path.normpath os.fspath str repr "
+    "pathlib.Path pathlib.PosixPath pathlib.PurePath Path shutil.which shlex.quote pipes.quote list tuple sorted "
+    "string.Template os.fsencode reversed iter"
 )
 """Functions whose result is their first argument, as far as a command is concerned."""
-_SAME_METHODS = frozenset(
-    [
-        "encode",
-        "decode",
-        "as_posix",
-        "resolve",
-        "absolute",
-        "expanduser",
-        "lower",
-        "casefold",
-        "substitute",
-        "safe_substitute",
-        "copy",
-        "__str__",
-        "rstrip_newline",
-        "expandtabs",
-    ]
+_SAME_METHODS = _names(
+    "encode decode as_posix resolve absolute expanduser lower casefold substitute safe_substitute copy __str__ "
+    "expandtabs"
 )
-_EACH = frozenset(["map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async"])
-_SUBMITTED = frozenset(
-    [
-        "submit",
-        "apply",
-        "apply_async",
-        "run_in_executor",
-        "to_thread",
-        "call_later",
-        "call_soon",
-        "run_sync",
-        "run_sync_in_worker_thread",
-        "Process",
-        "Thread",
-        "Timer",
-        "delayed",
-        "add_job",
-        "spawn",
-        "start_soon",
-        "create_task",
-        "partial",
-        "register",
-    ]
+_EACH = _names("map imap imap_unordered starmap map_async starmap_async")
+_SUBMITTED = _names(
+    "submit apply apply_async run_in_executor to_thread call_later call_soon run_sync run_sync_in_worker_thread "
+    "Process Thread Timer delayed add_job spawn start_soon create_task partial register"
 )
 """Calls that run a function they are given, by their last names."""
 _FILES = frozenset(
     {"open", "io.open", "codecs.open", "tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "os.fdopen"}
 )
+_RUNS_FILES = SCRIPT_READERS | {"chmod"}
 
 
 class Calls(Interpreter):
@@ -122,10 +75,10 @@ class Calls(Interpreter):
         super().__init__(source)
         self.parts: list[ShellPart | Arguments] = []
         self.slots: dict[int, OptionSlot] = {}
-        """Where elements of lists that are joined to a text take a further one, by the offset they end at."""
+        """Where elements of lists, which may be joined to a text, take a further one, by the offset they end at."""
         self._files: list[File] = []
         self._run: set[str] = set()
-        """The words of everything launched, to see which files are."""
+        """The files that are run, submitted or made executable."""
 
     def hosted(self) -> Hosted:
         """Return all that the file launches, job files it writes included."""
@@ -290,11 +243,12 @@ class Calls(Interpreter):
                     self._keep_slot(element)
                 results.append(joined(separator, one, self.hole(node)))
             else:
-                results.append(one if isinstance(one, Text) else UNKNOWN)
+                hole = self.hole(node)  # any number of words
+                results.append(one if isinstance(one, Text) else Text((Hole(f"{hole.name}_args", hole.span),)))
         return combined(results)
 
     def _keep_slot(self, element: Element) -> None:
-        """Keep where a list takes a further element, for options that are to be written into the joined text."""
+        """Keep where a list takes a further element: what it is joined to may be a text."""
         text = element.value
         if element.slot is None or element.is_named or not isinstance(text, Text) or not text.parts:
             return
@@ -459,14 +413,14 @@ class Calls(Interpreter):
             return
         if reads is Reads.PATH_AND_LIST:
             given = arguments[position + 1].value if position + 1 < len(arguments) else UNKNOWN
-            for one in alternatives(given):
+            for one in merged_lists(alternatives(given)):
                 if isinstance(one, Items) and command is not None:
                     self._note([command, *one.elements[1:]], span, keywords)
             return
         shell = keywords.get("shell")
         in_shell = launcher.shell or (isinstance(shell, Const) and bool(shell.value))
         may_be_shell = shell is not None and not isinstance(shell, Const)
-        for one in alternatives(value):
+        for one in merged_lists(alternatives(value)):
             if isinstance(one, Items):
                 if reads is Reads.SHELL or (in_shell and not launcher.shell):
                     # The first element is the script, the others are its parameters.
@@ -490,13 +444,21 @@ class Calls(Interpreter):
     def _note_shell(self, value: Value) -> None:
         for one in alternatives(value):
             if isinstance(one, Text) and one.parts:
-                self._run.update(word.text.value.removeprefix("./") for word in split_words(one, quotes=True).elements)
+                self._note_run([word.text.value for word in split_words(one, quotes=True).elements])
                 self.parts.append(ShellPart(one.mapped))
+
+    def _note_run(self, words: Sequence[str]) -> None:
+        """Note which of the words of a command can name a file that it runs."""
+        runs_files = any(word.rpartition("/")[2] in _RUNS_FILES for word in words)
+        found = words if runs_files else [word for word in words if word is words[0] or word.startswith("./")]
+        self._run.update(word.removeprefix("./") for word in found)
 
     def _note(self, elements: Sequence[Element], span: Span, keywords: dict[str, Value]) -> None:
         """Note a command as a list, and what it reads on its standard input if it runs that."""
         texts = [element.text for element in elements]
-        self._run.update(text.value.removeprefix("./") for text in texts)
+        for element in elements:
+            self._keep_slot(element)
+        self._note_run([text.value for text in texts])
         arguments = tuple(
             Argument(text.mapped, element.slot, element.is_list)
             if not element.is_list

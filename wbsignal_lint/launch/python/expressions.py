@@ -117,7 +117,7 @@ class Expressions:
             if isinstance(part, Field):
                 inner = part.expression.value if isinstance(part.expression, ast.FormattedValue) else part.expression
                 values.append(self.value(inner))
-                holes.append(self.hole(inner, part.span))
+                holes.append(Hole(last_name(inner)[:60], part.span, True))
             else:
                 values.append(Text((part,)))
                 holes.append(Hole("", part.span))
@@ -138,7 +138,7 @@ class Expressions:
             return Named(f"{base.path}.{name}")
         if isinstance(base, Instance):
             found = base.attributes.get(name, UNKNOWN)
-            if isinstance(found, Function) and not found.bound:
+            if isinstance(found, Function) and found.owner is not None and not found.bound:
                 return Function(found.node, found.scopes, (base,), found.owner)
             return found
         if isinstance(base, (Text, Items, Table, File)):

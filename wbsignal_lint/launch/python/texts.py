@@ -100,8 +100,11 @@ def joined(separator: Text, items: Items, unknown: Hole) -> Value:
         if values:
             values.append(between)
             holes.append(unknown)
-        values.append(Text((unknown,)) if element.is_list else element.value)
-        holes.append(unknown)
+        more = Text((Hole(f"{unknown.name}_args", unknown.span),))
+        values.append(more if element.is_list else element.value)
+        # A word of a list stays where it stands: the list takes what is to follow it.
+        in_list = isinstance(element.value, Text) and not element.is_named
+        holes.append(Hole("", unknown.span) if in_list else element.hole or unknown)
     return concatenated(values, holes)
 
 

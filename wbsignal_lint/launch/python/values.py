@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import OptionSlot
@@ -32,6 +32,7 @@ __all__ = [
     "combined",
     "concatenated",
     "joined_values",
+    "merged_lists",
     "split_words",
 ]
 
@@ -46,6 +47,8 @@ class Hole:
     name: str
     """What the expression calls it."""
     span: Span
+    is_field: bool = False
+    """Whether it stands in the text itself, as a field of an f-string does, so that more text can follow it."""
 
     @property
     def text(self) -> MappedText:
@@ -246,6 +249,24 @@ def joined_values(first: Value, second: Value) -> Value:
     return combined((first, second))
 
 
+def merged_lists(values: Sequence[Value]) -> list[Value]:
+    """Return the lists among values once each, those that begin alike as one; and the other values."""
+    lists: list[Items] = []
+    others: list[Value] = []
+    for value in values:
+        if not isinstance(value, Items):
+            others.append(value)
+            continue
+        for index, known in enumerate(lists):
+            merged = joined_values(known, value)
+            if isinstance(merged, Items):
+                lists[index] = merged
+                break
+        else:
+            lists.append(value)
+    return [*lists, *others]
+
+
 def _merged(first: tuple[Element, ...], second: tuple[Element, ...]) -> tuple[Element, ...] | None:
     """Merge lists that begin alike: what only one of them has may be there or not."""
     shorter = min(len(first), len(second))
@@ -262,7 +283,7 @@ def _merged(first: tuple[Element, ...], second: tuple[Element, ...]) -> tuple[El
     tail = first[len(first) - end :]
     if any(_mentions(element, "wandb", "agent") for middle in middles for element in middle):
         return None
-    if all(_is_plain(element) for middle in middles for element in middle):
+    if all(map(_are_plain, middles)):
         return (*first[:start], *longer, *tail)
     return (*first[:start], Element(UNKNOWN, is_list=True), *tail)
 
@@ -271,12 +292,17 @@ def _mentions(element: Element, *words: str) -> bool:
     return isinstance(element.value, Text) and any(word in element.value.value for word in words)
 
 
-def _is_plain(element: Element) -> bool:
-    """Whether an element is certainly no option that forwards signals."""
-    if element.is_list or not isinstance(element.value, Text):
-        return False
-    value = element.value.value
-    return not value.startswith(("-f", "--f", "$"))
+def _are_plain(elements: Sequence[Element]) -> bool:
+    """Whether none of these elements can be an option that forwards signals."""
+    is_option = False
+    for element in elements:
+        if element.is_list:
+            return False
+        text = element.value.value if isinstance(element.value, Text) else "$"
+        if text.startswith(("-f", "--f")) or (text.startswith("$") and not is_option):
+            return False
+        is_option = text.startswith("--") and "=" not in text
+    return True
 
 
 def concatenated(values: Sequence[Value], holes: Sequence[Hole]) -> Value:
@@ -289,17 +315,28 @@ def concatenated(values: Sequence[Value], holes: Sequence[Hole]) -> Value:
         texts = [one for one in alternatives(value) if isinstance(one, Text)]
         telling = [one for one in texts if "wandb" in one.value]
         if len(texts) == 1 and not isinstance(value, OneOf):
-            choices: list[Sequence[MappedText | Hole]] = [texts[0].parts]
+            choices: list[Sequence[MappedText | Hole]] = [_embedded(texts[0], hole)]
         elif telling and len(results) * len(texts) <= _MAX_ALTERNATIVES:
             choices = [one.parts for one in texts]
         elif isinstance(value, Const) and isinstance(value.value, (int, float)):
             constant = str(value.value)
             choices = [[MappedText(constant, [hole.span.start] * len(constant), [hole.span.end] * len(constant))]]
         else:
-            choices = [[hole]]
+            # What can be an option is no operand, and shall not be taken for one.
+            is_option = any(one.value[:1] in ("-", " ") and len(one.value) > 1 for one in texts)
+            choices = [[replace(hole, name=f"{hole.name}_options") if is_option else hole]]
         results = [[*result, *choice] for result in results for choice in choices]
     texts = [Text.of(result) for result in results]
     return combined([text if len(text.value) <= _MAX_LENGTH else UNKNOWN for text in texts])
+
+
+def _embedded(text: Text, hole: Hole) -> Sequence[MappedText | Hole]:
+    """Return what a text is inside of another; a word that has a name stands where it is named."""
+    value = text.value
+    if not hole.name or not text.is_known or any(map(str.isspace, value)):
+        return text.parts
+    length = len(value)
+    return [MappedText(value, [hole.span.start] * length, [hole.span.end] * length, [hole.is_field] * length)]
 
 
 def split_words(text: Text, *, quotes: bool) -> Items:
