@@ -126,6 +126,8 @@ class _Builder:
                 self.bodies.setdefault(function.name, []).append(item)
         self.jobs: dict[str, list[Job]] = {}
         """The jobs whose pids a variable (``$NAME``) or file has held."""
+        self.copies: dict[str, set[str]] = {}
+        """From which variables a variable is made: a trap may loop over what is only filled later."""
 
     def build(self) -> tuple[Step, ...]:
         flow = _Flow()
@@ -272,7 +274,9 @@ class _Builder:
             captured.append(flow.newest)
         copied = _COPIED.fullmatch(text.strip()) is not None or bool(captured)
         if copied:
-            captured.extend(job for name in _NAMES.findall(text) for job in self.jobs.get(name, ()))
+            names = _NAMES.findall(text)
+            self.copies.setdefault(item.name, set()).update(names)
+            captured.extend(job for name in names for job in self.jobs.get(name, ()))
         if _JOBS.search(text):
             captured.extend(self._all_jobs(flow))
         if not captured and not _LAST_PID.search(text):
@@ -314,10 +318,17 @@ class _Builder:
 
     def _with_jobs(self, target: Target) -> Target:
         if target.kind is TargetKind.VARIABLE:
-            return replace(target, jobs=tuple(self.jobs.get(target.name, ())))
+            return replace(target, jobs=tuple(self._held_by(target.name)))
         if target.kind is TargetKind.FILE:
             return replace(target, jobs=tuple(self.jobs.get(f"file {target.name}", ())))
         return target
+
+    def _held_by(self, name: str) -> list[Job]:
+        """Return the jobs whose pids a variable can hold."""
+        names = [name]
+        for one in names:
+            names.extend(other for other in sorted(self.copies.get(one, ())) if other not in names)
+        return list(dict.fromkeys(job for one in names for job in self.jobs.get(one, ())))
 
     # Traps
 
@@ -383,7 +394,7 @@ class _Builder:
             if words:
                 runs[command] = (Run(Command(tuple(words), command.whole.span)),)
         builder = _Builder(shell, environment, runs)
-        builder.jobs = self.jobs
+        builder.jobs, builder.copies = self.jobs, self.copies
         for name, items in self.bodies.items():
             builder.bodies.setdefault(name, items)
         builder.bodies = {name: items for name, items in builder.bodies.items() if name not in context.calling}

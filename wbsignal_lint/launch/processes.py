@@ -11,7 +11,6 @@ from enum import Enum
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing
-from wbsignal_lint.launch.shell_text import Job
 from wbsignal_lint.launch.steps import (
     Action,
     Kill,
@@ -266,22 +265,22 @@ def deliver_to_job(script: ShellScript, launch: Launch, signal: str) -> Delivery
 
 def reaches(script: ShellScript, kill: Kill, launch: Launch) -> bool | None:
     """Whether a ``kill`` names a background launch; ``None``: it may."""
-    answers = [_names(target, launch.job) for target in kill.targets]
+    answers = [_names(target, launch) for target in kill.targets]
     if any(answer is True for answer in answers):
         return True
     return None if any(answer is None for answer in answers) else False
 
 
-def _names(target: Target, job: Job | None) -> bool | None:
-    if target.kind is TargetKind.ALL_JOBS:
+def _names(target: Target, launch: Launch) -> bool | None:
+    if target.kind in (TargetKind.ALL_JOBS, TargetKind.CHILDREN):
         return True
-    if target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB):
-        if target.jobs:
-            return any(job is one or (job is not None and job.outer is one) for one in target.jobs)
-        return None
-    if target.kind is TargetKind.SELF:
-        return False
-    return None
+    if target.kind is TargetKind.PATTERN:
+        pattern = target.name.replace("-f", "").strip(" \"'")
+        command = " ".join(word.pattern for word in launch.command.words)
+        return True if pattern and pattern in command else None
+    if target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB) and target.jobs:
+        return any(launch.job is one or (launch.job is not None and launch.job.outer is one) for one in target.jobs)
+    return False if target.kind is TargetKind.SELF else None
 
 
 def _pass_on(line: tuple[Process, ...], start: int, signal: str) -> list[Reception]:

@@ -41,6 +41,9 @@ def waits_again(script: ShellScript, launch: Launch, trap: Trap) -> bool | None:
             return None
         if isinstance(step, Exit) and not step.is_conditional:
             return False
+    for other in script.traps:
+        if "EXIT" in other.signals and any(isinstance(step, Wait) for step in other.steps):
+            return True
     waits = waits_for(script, launch)
     if not waits:
         return _goes_on_behind(script, launch)
