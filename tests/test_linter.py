@@ -165,7 +165,7 @@ def test_a_reader_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object) -> None:
         raise ValueError("two\nlines")
 
-    monkeypatch.setattr("wbsignal_lint.script.reader.read_script", fail)
+    monkeypatch.setattr("wbsignal_lint.script.reader.read_program", fail)
 
     assert lint(SCRIPT) == ["a: WBS001 can't be read (ValueError: two lines): a bug in wbsignal-lint, please report it"]
 

@@ -10,6 +10,7 @@ import bisect
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from wbsignal_lint.cells import cells_of
@@ -19,6 +20,7 @@ __all__ = [
     "Confidence",
     "Diagnostic",
     "Edit",
+    "Elsewhere",
     "FileReport",
     "Fix",
     "LineIndex",
@@ -163,6 +165,8 @@ class Related:
 
     span: Span
     message: str
+    place: str = ""
+    """Where it is if not in the same source, as people call it: ``line 12 of train.py``; ``span`` says nothing then."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,16 @@ class Problem:
         return f"{place}: WBS001 {self.message}"
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """What linting one script came to for another file of its project, which it imports."""
+
+    path: Path
+    diagnostics: tuple[Diagnostic, ...]
+    covered: tuple[Span, ...]
+    """The functions of that file that were followed."""
+
+
 @dataclass
 class FileReport:
     """What linting one file came to: all that the output formats need to know."""
@@ -211,3 +225,5 @@ class FileReport:
     problems: list[Problem] = field(default_factory=list)
     original: str = ""
     """The text as it was before fixing."""
+    elsewhere: list[Elsewhere] = field(default_factory=list)
+    """What there is to say about other files of the project."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wbsignal_lint.diagnostics import FileReport, Problem
-from wbsignal_lint.fixing import fix_text
+from wbsignal_lint.fixing import OthersOf, fix_text
 from wbsignal_lint.linter import LintOptions, gate_passes, lint_text
 from wbsignal_lint.patterns import compile_patterns, matches_within
 from wbsignal_lint.selection import Layer, Selection
 from wbsignal_lint.settings import Settings
+from wbsignal_lint.siblings import SIBLINGS
 from wbsignal_lint.sources import Decoded, Source, UndecodableSource, decode, write_atomically
 
 __all__ = ["Job", "lint_source", "may_report"]
@@ -40,8 +41,14 @@ def may_report(source: Source) -> bool:
         return True
 
 
-def lint_source(source: Source, job: Job) -> FileReport:
-    """Lint or fix one source. Whatever goes wrong with it is a problem in the report."""
+def lint_source(source: Source, job: Job, others_of: OthersOf | None = None) -> FileReport:
+    """Lint or fix one source. Whatever goes wrong with it is a problem in the report.
+
+    Args:
+        source: what to lint.
+        job: what to do with it.
+        others_of: says what the scripts that import the file say about a text of it.
+    """
     try:
         data = _read(source)
         decoded = decode(data, source.kind)
@@ -51,8 +58,9 @@ def lint_source(source: Source, job: Job) -> FileReport:
         return _unread(source, error.message, error.row, error.column)
     options = _options(source, job)
     if not job.fix:
-        return lint_text(decoded.text, source.kind, source.filename, options)
-    report = fix_text(decoded.text, source.kind, source.filename, options, unsafe=job.unsafe)
+        told = options if others_of is None else replace(options, others=others_of(decoded.text))
+        return lint_text(decoded.text, source.kind, source.filename, told)
+    report = fix_text(decoded.text, source.kind, source.filename, options, unsafe=job.unsafe, others_of=others_of)
     if report.text == report.original:
         return report
     reason = _encode_and_write(source, job, data, decoded, report.text)
@@ -97,6 +105,7 @@ def _options(source: Source, job: Job) -> LintOptions:
         settings.training_calls,
         job.noqa,
         Path(source.path or source.filename).absolute(),
+        SIBLINGS.read,
     )
 
 

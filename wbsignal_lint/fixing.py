@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from wbsignal_lint import edits
-from wbsignal_lint.diagnostics import Applicability, Diagnostic, FileReport, Fix, Problem
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Elsewhere, FileReport, Fix, Problem
 from wbsignal_lint.linter import LintOptions, lint_text
 from wbsignal_lint.reading import Unreadable, parse_python
 from wbsignal_lint.sources.kinds import Kind
 
-__all__ = ["fix_text"]
+__all__ = ["OthersOf", "fix_text"]
+
+OthersOf = Callable[[str], tuple[Elsewhere, ...]]
+"""Says what the scripts that import a file say about a text of it."""
 
 _MAX_PASSES = 20
 """A fix can wait for another one, or bring the next finding to light; nothing sensible takes more rounds than this."""
 
 
-def fix_text(text: str, kind: Kind, filename: str, options: LintOptions, *, unsafe: bool = False) -> FileReport:
+def fix_text(
+    text: str,
+    kind: Kind,
+    filename: str,
+    options: LintOptions,
+    *,
+    unsafe: bool = False,
+    others_of: OthersOf | None = None,
+) -> FileReport:
     """Lint a text and mend what can be mended.
 
     Args:
@@ -26,13 +38,19 @@ def fix_text(text: str, kind: Kind, filename: str, options: LintOptions, *, unsa
         filename: how the report shall call it.
         options: what to look for.
         unsafe: apply unsafe fixes, too.
+        others_of: says what the scripts that import the file say about a text of it.
 
     Returns:
         The report on the fixed text: what is left, and how many findings of each code were mended. If the fixes broke
         the text or never came to an end, it is the report on the text as it was, with a problem that names the rules at
         fault.
     """
-    first = report = lint_text(text, kind, filename, options)
+
+    def lint(candidate: str) -> FileReport:
+        told = options if others_of is None else replace(options, others=others_of(candidate))
+        return lint_text(candidate, kind, filename, told)
+
+    first = report = lint(text)
     mended: Counter[str] = Counter()
     seen = {text}
     for _ in range(_MAX_PASSES):
@@ -48,7 +66,7 @@ def fix_text(text: str, kind: Kind, filename: str, options: LintOptions, *, unsa
             return _thrown_away(first, _breaking(report.text, chosen, kind), "would leave a file that does not parse")
         seen.add(candidate)
         mended.update(diagnostic.code for diagnostic in chosen)
-        before, report = report, lint_text(candidate, kind, filename, options)
+        before, report = report, lint(candidate)
         if len(report.problems) > len(before.problems):
             return _thrown_away(first, chosen, "would leave a file that can't be read")
     return _thrown_away(first, _choose(report.diagnostics, unsafe), "do not come to an end")

@@ -14,6 +14,7 @@ from wbsignal_lint.linter import LintOptions, lint_text
 from wbsignal_lint.rules import all_rules
 from wbsignal_lint.selection import Layer, Selection
 from wbsignal_lint.settings import Settings, nearest_settings, signal_names
+from wbsignal_lint.siblings import SIBLINGS
 from wbsignal_lint.sources.kinds import Kind
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class WbsignalPlugin:
             # flake8 sees to its own suppressions; ours know of long statements and of `# wbsignal-lint: noqa`, too.
             noqa=not self._options.disable_noqa,
             path=self._path(),
+            read=SIBLINGS.read,
         )
 
     def _settings(self) -> Settings:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wbsignal_lint.comments import Comment, hash_comments, python_comments, shell_comments
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
-from wbsignal_lint.diagnostics import Diagnostic, FileReport, LineIndex, Problem
+from wbsignal_lint.diagnostics import Diagnostic, Elsewhere, FileReport, LineIndex, Problem
+from wbsignal_lint.elsewhere import local, merged, told_elsewhere
 from wbsignal_lint.launch import gate as launch_gate
 from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, python_launch_file_of, script_of
 from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule
@@ -21,6 +23,10 @@ from wbsignal_lint.sources.kinds import Kind
 from wbsignal_lint.stack import with_enough_stack
 from wbsignal_lint.statements import continued_rows, statement_rows
 from wbsignal_lint.suppressions import mentions_noqa, read_suppressions
+
+if TYPE_CHECKING:
+    from wbsignal_lint.script.facts import Script
+    from wbsignal_lint.script.project import ReadModule
 
 __all__ = ["LintOptions", "gate_passes", "lint_text"]
 
@@ -36,12 +42,17 @@ class LintOptions:
     """Whether ``noqa`` comments count."""
     path: Path | None = None
     """Where the file is, or would be: what its project says of versions, say, is looked up from there."""
+    read: ReadModule | None = None
+    """Gives the files of its project that a script imports; ``None`` if they are not to be followed."""
+    others: tuple[Elsewhere, ...] = ()
+    """What scripts that import the file say about it."""
 
 
 def gate_passes(data: bytes, kind: Kind) -> bool:
     """Return whether the bytes of a file are worth decoding: whether they mention what the rules speak of."""
     if kind is Kind.PYTHON:
-        return script_gate.bytes_pass(data) or launch_gate.python_bytes_pass(data)
+        passes = script_gate.bytes_pass(data) or script_gate.bytes_pass_with_imports(data)
+        return passes or launch_gate.python_bytes_pass(data)
     if launch_gate.bytes_pass(data):
         return True
     return kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION) and script_gate.bytes_pass(data)
@@ -85,14 +96,29 @@ def _lint_python(report: FileReport, options: LintOptions, tree: ast.Module) -> 
 
 def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) -> bool:
     """Ask the rules about a script and what it launches; return whether there was anything to ask them."""
-    script = script_of(report.text, tree, options.preemption_signals, options.training_calls, options.path)
+    signals, calls = options.preemption_signals, options.training_calls
+    script = script_of(report.text, tree, signals, calls, options.path, options.read)
     launch = python_launch_file_of(report.text, tree, options.path)
     for rule in options.selection.rules():
         if isinstance(rule, ScriptRule) and script is not None:
             _ask(rule, lambda rule=rule: list(rule.check(script)), report)  # type: ignore[misc]
         elif isinstance(rule, LaunchRule) and launch is not None:
             _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
-    return script is not None or launch is not None
+    if script is not None and len(script.program.modules) > 1:
+        report.elsewhere = told_elsewhere(
+            script, report.diagnostics, lambda view, codes: _found_in(view, codes, options.selection)
+        )
+        report.diagnostics = local(script, report.diagnostics)
+    if options.others:
+        is_program = script_gate.is_program(tree)
+        report.diagnostics = list(merged(report.diagnostics, options.others, is_program=is_program))
+    return script is not None or launch is not None or bool(options.others)
+
+
+def _found_in(view: Script, codes: frozenset[str], selection: Selection) -> list[Diagnostic]:
+    """Ask the rules with certain codes about a script as one of its other files sees it."""
+    rules = [rule for rule in selection.rules() if isinstance(rule, ScriptRule) and rule.code in codes]
+    return with_enough_stack(lambda: [found for rule in rules for found in rule.check(view)])
 
 
 def _lint_shell(report: FileReport, options: LintOptions) -> None:

@@ -17,10 +17,11 @@ from wbsignal_lint.stack import with_big_stack, with_enough_stack
 if TYPE_CHECKING:
     from wbsignal_lint.launch.facts import LaunchFile
     from wbsignal_lint.script.facts import Script
+    from wbsignal_lint.script.project import ReadModule
 
 __all__ = ["Unreadable", "launch_file_of", "parse_python", "python_launch_file_of", "script_of"]
 
-_COMFORTABLE_DEPTH = 150
+COMFORTABLE_DEPTH = 150
 """Up to here neither Python's recursion limit nor the stack of the main thread is in danger."""
 _MAX_DEPTH = 3000
 """Deeper than this is refused: fixes are built with LibCST, whose native parser has no guard (see nesting.py)."""
@@ -67,6 +68,7 @@ def script_of(
     preemption_signals: tuple[str, ...],
     training_calls: tuple[str, ...],
     path: Path | None = None,
+    read: ReadModule | None = None,
 ) -> Script | None:
     """Read the facts of a Python script.
 
@@ -76,6 +78,7 @@ def script_of(
         preemption_signals: names of the signals that announce a preemption.
         training_calls: further calls that train, as dotted names.
         path: where the script is, absolute; ``None`` if that isn't known.
+        read: gives the files of its project that it imports; ``None`` if they are not to be followed.
 
     Returns:
         The facts, or ``None`` if the gates say that no rule can have anything to say about them.
@@ -83,19 +86,31 @@ def script_of(
     Raises:
         Unreadable: the script is nested too deep.
     """
-    if not script_gate.bytes_pass(text.encode("utf-8", "surrogatepass")) or not script_gate.tree_passes(tree):
+    data = text.encode("utf-8", "surrogatepass")
+    alone = script_gate.bytes_pass(data) and script_gate.tree_passes(tree)
+    if not alone and (read is None or path is None or not script_gate.bytes_pass_with_imports(data)):
         return None
     depth = depth_of(tree)
     if depth > _MAX_DEPTH:
         raise Unreadable(_TOO_DEEP)
     # Only here, behind the gates, which let few files through.
     from wbsignal_lint.script.facts import ScriptSettings, UnreadableSource
-    from wbsignal_lint.script.reader import read_script
+    from wbsignal_lint.script.project import Module, Program
+    from wbsignal_lint.script.reader import read_program
 
     settings = ScriptSettings(preemption_signals, training_calls)
+    entry = Module(path, text, tree)
+
+    def read_all() -> Script | None:
+        program = Program(entry, read, training_calls)
+        if alone or script_gate.trees_pass(module.tree for module in program.modules):
+            script = read_program(program, settings)
+            return script if alone or script.has_run else None
+        return None
+
     try:
-        call = with_enough_stack if depth <= _COMFORTABLE_DEPTH else with_big_stack
-        return call(lambda: read_script(text, settings, tree, path))
+        call = with_enough_stack if depth <= COMFORTABLE_DEPTH else with_big_stack
+        return call(read_all)
     except UnreadableSource as error:
         raise Unreadable(error.message, error.row, error.column) from None
     except RecursionError:
@@ -139,7 +154,7 @@ def python_launch_file_of(text: str, tree: ast.Module, path: Path | None = None)
     from wbsignal_lint.launch.python.reader import read_python
 
     try:
-        call = with_enough_stack if depth <= _COMFORTABLE_DEPTH else with_big_stack
+        call = with_enough_stack if depth <= COMFORTABLE_DEPTH else with_big_stack
         return call(lambda: replace(read_python(text, tree, lookup_beside(path)), path=path))
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wbsignal_lint.diagnostics import FileReport, Problem
 from wbsignal_lint.files import Job, lint_source, may_report
+from wbsignal_lint.joining import join
 from wbsignal_lint.sources import Source
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ def run(sources: Iterable[Source | Problem], job: Job, workers: int | None = Non
         job: what to do with each.
         workers: the number of processes; ``None`` decides by the number of processors and of files worth parsing.
     """
-    todo: Iterator[Source | Problem] = (item for item in sources if isinstance(item, Problem) or may_report(item))
+    items = list(sources)
+    todo = [item for item in items if isinstance(item, Problem) or may_report(item)]
     if workers is None:
-        items = list(todo)
-        workers = _processors() if len(items) >= _WORTH_WORKERS else 1
-        todo = iter(items)
-    if workers <= 1:
-        return map(_lint, todo, repeat(job))
-    return _run_in_workers(list(todo), job, workers)
+        workers = _processors() if len(todo) >= _WORTH_WORKERS else 1
+    reports = map(_lint, todo, repeat(job)) if workers <= 1 else _run_in_workers(todo, job, workers)
+    if len(items) == 1:
+        return reports
+    return join([item for item in items if isinstance(item, Source)], reports, job)
 
 
 def _lint(item: Source | Problem, job: Job) -> FileReport:

@@ -35,20 +35,20 @@ def forecast_text(text: str, settings: ScriptSettings | None = None, path: Path 
 def forecast(script: Script) -> list[Row]:
     """Forecast the outcome table of a script whose facts are read: a row for each scenario, in the contract's order."""
     rows = [
-        _row(Scenario.COMPLETES, None, play(script, Event.NOTHING)),
-        _row(Scenario.FAILS, None, play(script, Event.ERROR)),
+        _row(script, Scenario.COMPLETES, None, play(script, Event.NOTHING)),
+        _row(script, Scenario.FAILS, None, play(script, Event.ERROR)),
     ]
     handled = {number for registration in script.registrations for number in registration.numbers}
     numbers = [*_ALWAYS, *(number for number in sorted(handled) if number not in _ALWAYS)]
     played = {number: play(script, number) for number in numbers}
-    rows += [_row(scenario_of(number), number, played[number]) for number in numbers]
+    rows += [_row(script, scenario_of(number), number, played[number]) for number in numbers]
     # The client answers "Stop run" with a SIGINT to its own process, the agent a cancelled sweep with SIGKILL.
-    rows.append(_row(Scenario.STOPPED, None, played[int(signal.SIGINT)]))
-    rows.append(_row(Scenario.CANCELLED, None, played[int(signal.SIGKILL)]))
+    rows.append(_row(script, Scenario.STOPPED, None, played[int(signal.SIGINT)]))
+    rows.append(_row(script, Scenario.CANCELLED, None, played[int(signal.SIGKILL)]))
     return rows
 
 
-def _row(scenario: Scenario, number: int | None, played: Played) -> Row:
+def _row(script: Script, scenario: Scenario, number: int | None, played: Played) -> Row:
     name = None if number is None else signal.Signals(number).name
     if played.unknown:
         outcome = Outcome(UNKNOWN, UNKNOWN, UNKNOWN, played.unknown)
@@ -56,18 +56,20 @@ def _row(scenario: Scenario, number: int | None, played: Played) -> Row:
     handler_run: bool | Unknown = UNKNOWN if played.handler_run is None else played.handler_run
     outcomes: dict[tuple[object, ...], Outcome] = {}
     for end in played.ends:
-        outcome = _outcome(end)
+        outcome = _outcome(script, end)
         outcomes.setdefault((outcome.marked, outcome.recorded, outcome.status, outcome.has_run), outcome)
     return Row(scenario, name, handler_run, tuple(outcomes.values()))
 
 
-def _outcome(end: End) -> Outcome:
+def _outcome(script: Script, end: End) -> Outcome:
+    node = end.decision.node
+    elsewhere = node is not None and not script.is_here(node)
     return Outcome(
         marked=end.marked,
         recorded=_code(end.recorded),
         status=UNKNOWN if end.status is None else end.status,
-        why=end.decision.why,
-        line=_line(end.decision.node),
+        why=f"{end.decision.why} ({script.place(node)})" if node is not None and elsewhere else end.decision.why,
+        line=None if elsewhere else _line(node),
         has_run=end.has_run,
     )
 

@@ -72,6 +72,7 @@ def rows_of_file(name: str) -> list[Row]:
     from wbsignal_lint.forecast import forecast
     from wbsignal_lint.script.facts import ScriptSettings
     from wbsignal_lint.script.reader import read_script
+    from wbsignal_lint.siblings import SIBLINGS
 
     path = Path.cwd() / ("stdin.py" if name == "-" else name)
     try:
@@ -79,7 +80,7 @@ def rows_of_file(name: str) -> list[Row]:
         found = nearest_settings(path.resolve().parent)
         settings = ScriptSettings(found.preemption_signals, found.training_calls)
         tree = parse_python(text)
-        return with_enough_stack(lambda: forecast(read_script(text, settings, tree, path)))
+        return with_enough_stack(lambda: forecast(read_script(text, settings, tree, path.resolve(), SIBLINGS.read)))
     except OSError as error:
         raise Unforeseeable(f"{name}: {error.strerror or error}") from None
     except (UndecodableSource, Unreadable) as error:

@@ -45,7 +45,8 @@ def _finding(filename: str, lines: LineIndex, diagnostic: Diagnostic, style: Sty
     for related in diagnostic.related:
         there = lines.place(related.span.start)
         cell = "" if there.cell in (None, place.cell) else f"cell {there.cell}, "
-        yield f"{equals} {style.paint('note:', 'bold')} {cell}line {there.row}: {printable(related.message)}"
+        shown = related.place or f"{cell}line {there.row}"
+        yield f"{equals} {style.paint('note:', 'bold')} {printable(shown)}: {printable(related.message)}"
     if diagnostic.fix is not None:
         remark = _REMARKS[diagnostic.fix.applicability]
         yield f"{equals} {style.paint('help:', 'bold')} {printable(diagnostic.fix.message)}{remark}"

@@ -488,6 +488,12 @@ class Script:
         return bool(contexts & {Context.MAIN, Context.LIBRARY}) or (Context.WORKER in contexts and worker_trains)
 
     @property
+    def has_run(self) -> bool:
+        """Whether following the script came across a run: opened, marked or finished."""
+        marks = any(handler.marks_made or handler.finishes for handler in self.handlers)
+        return bool(self.inits or self.marks or self.finishes or marks)
+
+    @property
     def runs_are_managed(self) -> bool:
         """Whether every run in this file is opened by a ``with`` statement, which records 1 for every exception."""
         return bool(self.inits) and all(init.managed for init in self.inits)

@@ -6,8 +6,9 @@ Only the standard library is imported here: most files of a tree stop at these g
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
-__all__ = ["bytes_pass", "tree_passes"]
+__all__ = ["bytes_pass", "bytes_pass_with_imports", "is_program", "tree_passes", "trees_pass"]
 
 # `Wandb` alone is how Lightning's WandbLogger brings W&B in.
 _WANDB = (b"wandb", b"Wandb", b"WANDB")
@@ -25,6 +26,7 @@ _TOPICS = (
     b"finish",
     b"WandbLogger",
 )
+_REGISTERS = (b"signal.signal", b"add_signal_handler")
 _TOPIC_NAMES = frozenset(
     {
         "signal",
@@ -66,11 +68,36 @@ def bytes_pass(data: bytes) -> bool:
     return any(word in data for word in _WANDB) and any(word in data for word in _TOPICS)
 
 
+def bytes_pass_with_imports(data: bytes) -> bool:
+    """Say whether a file might pass together with the files that it imports: it mentions W&B, or binds a signal."""
+    return b"import" in data and (any(word in data for word in _WANDB) or any(word in data for word in _REGISTERS))
+
+
+def trees_pass(trees: Iterable[ast.Module]) -> bool:
+    """Say of files that belong together what `tree_passes` says of one."""
+    found = [_uses(tree) for tree in trees]
+    return any(has_run for has_run, _ in found) and any(topic for _, topic in found)
+
+
 def tree_passes(tree: ast.Module) -> bool:
     """Say whether a parsed module really has to do with a run and uses a name that a rule speaks of.
 
     Importing wandb to query its API, or naming a variable after it, is not to have a run.
     """
+    return all(_uses(tree))
+
+
+def is_program(tree: ast.Module) -> bool:
+    """Say whether a module is meant to be started: it asks whether it is ``__main__``."""
+    return any(
+        isinstance(node, ast.If)
+        and any(isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test))
+        for node in tree.body
+    )
+
+
+def _uses(tree: ast.Module) -> tuple[bool, bool]:
+    """Return whether a module has to do with a run, and whether it uses a name that a rule speaks of."""
     modules = {"wandb"}
     used: set[tuple[str, str]] = set()
     has_run = topic = False
@@ -94,4 +121,4 @@ def tree_passes(tree: ast.Module) -> bool:
             has_run = has_run or name in _INTEGRATIONS
             topic = topic or name in _TOPIC_NAMES
     has_run = has_run or any(module in modules and name in _RUN_NAMES for module, name in used)
-    return has_run and topic
+    return has_run, topic

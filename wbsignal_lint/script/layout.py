@@ -72,13 +72,15 @@ class Layout:
         column = column if line.isascii() else len(line.encode()[:column].decode(errors="ignore"))
         return self._starts[module] + start + column
 
+    def place_at(self, offset: int) -> str:
+        """Return how people call the place of an offset: ``line 12 of utils/stop.py``."""
+        module = self.module_at(offset)
+        row = module.index.position(offset - self._starts[module]).row
+        return f"line {row}" if module.path is None else f"line {row} of {shown(module.path)}"
+
     def module_at(self, offset: int) -> Module:
         """Return the file that an offset is in."""
         return next(module for module in reversed(self._modules) if self._starts[module] <= offset)
-
-    def start_of(self, module: Module) -> int:
-        """Return the offset at which the text of a file begins."""
-        return self._starts[module]
 
     def is_local(self, *spans: Span) -> bool:
         """Say whether spans lie in the file in focus."""

@@ -15,7 +15,7 @@ from wbsignal_lint.script.project import Module, Program, ReadModule
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
 from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value, function_of
 
-__all__ = ["parse", "read_script"]
+__all__ = ["parse", "read_program", "read_script"]
 
 _STEPS = 8_000
 """How many statements are followed from one entry; real scripts need a tenth of that."""
@@ -54,13 +54,17 @@ def read_script(
     Raises:
         UnreadableSource: if the text is no valid Python.
     """
-    entry = Module(path, text, parse(text) if tree is None else tree)
     settings = settings or ScriptSettings()
-    program = Program(entry, read, settings.training_calls)
-    script, exhausted = _read(Script(program, settings, entry))
+    entry = Module(path, text, parse(text) if tree is None else tree)
+    return read_program(Program(entry, read, settings.training_calls), settings)
+
+
+def read_program(program: Program, settings: ScriptSettings) -> Script:
+    """Read the facts of a script whose files are known."""
+    script, exhausted = _read(Script(program, settings, program.entry))
     if exhausted and len(program.modules) > 1:
         # Too much to follow together; what can be said of the script by itself still can.
-        script, _ = _read(Script(Program(entry), settings, entry))
+        script, _ = _read(Script(Program(program.entry), settings, program.entry))
     return script
 
 

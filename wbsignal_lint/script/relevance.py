@@ -61,6 +61,7 @@ class Mentions:
     def __init__(self, tree: ast.Module) -> None:
         self._found: dict[int, set[str]] = {}
         self._names: dict[int, str] = {}
+        self.functions: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda] = []
         self.small: set[int] = set()
         """``id()`` of the functions that are so small that they are always followed."""
         self._members: dict[str, set[int]] = {}
@@ -69,6 +70,7 @@ class Mentions:
             if isinstance(node, ast.ClassDef):
                 self._add_class(node)
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                self.functions.append(node)
                 self._found[id(node)] = identifiers(node)
                 self._names[id(node)] = "" if isinstance(node, ast.Lambda) else node.name
                 if isinstance(node, ast.Lambda) or _is_small(node):

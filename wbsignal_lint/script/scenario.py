@@ -242,7 +242,7 @@ class Player(Collector):
         """Let the event happen at the first step of training with an active run."""
         self.trainings += 1
         if self.in_thread:
-            self.unknown = f"line {node.lineno}: the training runs in a thread"
+            self.unknown = f"{self.script.place(node)}: the training runs in a thread"
             return [state]
         if state.run is RunState.FINISHED and not state.interrupted and self.event is Event.NOTHING:
             return [state]
@@ -254,13 +254,15 @@ class Player(Collector):
         if blocking:
             trainer = trainer_in(self, node, state)
             if trainer is None:
-                self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() does with signals is not known"
+                self.unknown = (
+                    f"{self.script.place(node)}: what {ast.unparse(node.func)}() does with signals is not known"
+                )
                 return [state]
             return train_in_framework(self, trainer, node, state)
         if self.event is Event.NOTHING or state.interrupted:
             return [state]
         if state.run is RunState.MAYBE:
-            self.unknown = f"line {node.lineno}: whether a run is active here is not known"
+            self.unknown = f"{self.script.place(node)}: whether a run is active here is not known"
             return [state]
         if state.run is not RunState.ACTIVE:
             return [state]
@@ -397,7 +399,7 @@ class Player(Collector):
             self.escapes.append((state, Completion(Ending.RAISE, node, how="call", exception="builtins.TypeError")))
             return []
         if state.interrupted and last_identifier(node.func) == "cancel":
-            self.unknown = f"line {node.lineno}: what {ast.unparse(node.func)}() stops is not known"
+            self.unknown = f"{self.script.place(node)}: what {ast.unparse(node.func)}() stops is not known"
         if path == "atexit.register" and arguments.positional:
             self._register_at_exit(arguments.positional[0], node, state)
             return [(state, arguments.positional[0])]
@@ -418,7 +420,7 @@ class Player(Collector):
         if opens_run(path) and state.run is RunState.NONE:
             state.run, state.hooked, state.init_guards = RunState.ACTIVE, True, state.guards
         if path == "wandb.agent":
-            self.unknown = f"line {node.lineno}: {path}() runs the training in its own way"
+            self.unknown = f"{self.script.place(node)}: {path}() runs the training in its own way"
         return super().call_external(callee, node, arguments, state)
 
     # -- wandb.agent(function=…), measured with wandb 0.31.0 -----------------------------------------------------------
