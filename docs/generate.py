@@ -32,7 +32,7 @@ def rule_page(rule: Rule) -> str:
     return (
         f"<!-- Made by docs/generate.py from {module}.py. -->\n"
         f"# {rule.name} ({rule.code})\n\n"
-        f"Severity: {rule.severity.value}. Confidence: {rule.confidence.value}. Fix: {rule.fix_kinds()}.\n\n"
+        f"Severity: {rule.severities()}. Confidence: {rule.confidence.value}. Fix: {rule.fix_kinds()}.\n\n"
         f"{rule.documentation()}\n"
     )
 
@@ -40,7 +40,7 @@ def rule_page(rule: Rule) -> str:
 def rule_table() -> str:
     """Return the table of all rules, by code."""
     rows = [
-        f"| {rule.code} | [{rule.name}]({RULES}/{rule.name}.md) | {rule.severity.value} | {rule.summary()} "
+        f"| {rule.code} | [{rule.name}]({RULES}/{rule.name}.md) | {rule.severities()} | {rule.summary()} "
         f"| {rule.fix_kinds()} |"
         for rule in all_rules()
     ]

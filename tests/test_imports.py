@@ -19,7 +19,7 @@ STOREYS = [
     "__init__",
     "cells",
     "contract diagnostics project_root",
-    "patterns stack nesting statements formats edits pins",
+    "patterns stack nesting statements formats edits pins sweeps",
     "script launch",
     "comments embedded",
     "suppressions",

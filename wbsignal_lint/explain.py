@@ -45,14 +45,14 @@ def list_rules() -> str:
 
 
 def _table(rules: Sequence[Rule]) -> str:
-    rows = [(rule.code, rule.name, rule.severity.value, rule.fix_kinds(), rule.summary()) for rule in rules]
+    rows = [(rule.code, rule.name, rule.severities(), rule.fix_kinds(), rule.summary()) for rule in rules]
     headings = ("Code", "Name", "Severity", "Fix", "What")
     *widths, _ = (max(map(len, column)) for column in zip(headings, *rows, strict=True))
     return "\n".join("  ".join(map(str.ljust, row, (*widths, 0))) for row in (headings, *rows))
 
 
 def _explain(rule: Rule) -> str:
-    title = f"{rule.code} {rule.name} ({rule.severity.value}; fix: {rule.fix_kinds()})"
+    title = f"{rule.code} {rule.name} ({rule.severities()}; fix: {rule.fix_kinds()})"
     return f"{title}\n{'=' * len(title)}\n\n{rule.documentation()}"
 
 

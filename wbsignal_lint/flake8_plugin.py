@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wbsignal_lint import __version__
 from wbsignal_lint.diagnostics import LineIndex, Severity
 from wbsignal_lint.linter import LintOptions, lint_text
-from wbsignal_lint.rules import all_rules
+from wbsignal_lint.rules import all_rules, find_rule
 from wbsignal_lint.selection import Layer, Selection
 from wbsignal_lint.settings import Settings, nearest_settings, signal_names
 from wbsignal_lint.siblings import SIBLINGS
@@ -64,7 +64,9 @@ class WbsignalPlugin:
             parse_from_config=True,
             help="further calls that train and block, as dotted names",
         )
-        manager.extend_default_ignore([rule.code for rule in all_rules() if rule.severity is Severity.INFO])
+        manager.extend_default_ignore(
+            [rule.code for rule in all_rules() if rule.severity is Severity.INFO and rule.graver is None]
+        )
 
     @classmethod
     def parse_options(cls, options: Namespace) -> None:
@@ -86,10 +88,20 @@ class WbsignalPlugin:
         report = lint_text(text, Kind.PYTHON, self._filename, self._lint_options(), tree=self._tree)
         lines = LineIndex(text)
         for diagnostic in report.diagnostics:
+            if diagnostic.severity is Severity.INFO and not self._is_wanted(diagnostic.code):
+                continue
             row, column = lines.position(diagnostic.span.start)
             yield row, column - 1, f"{diagnostic.code} {diagnostic.message}", type(self)
         for problem in report.problems:
             yield problem.row or 1, (problem.column or 1) - 1, f"WBS001 {problem.message}", type(self)
+
+    def _is_wanted(self, code: str) -> bool:
+        """Say whether a finding of severity info counts; flake8 itself sees to rules that are all info."""
+        rule = find_rule(code)
+        if rule is None or rule.graver is None:
+            return True
+        selected = [*(self._options.select or ()), *(self._options.extend_select or ())]
+        return any(code.startswith(prefix) for prefix in selected)
 
     def _lint_options(self) -> LintOptions:
         settings = self._settings()

@@ -171,7 +171,8 @@ def _finish(
     comments: Callable[[], Iterable[Comment]],
     rows_around: Callable[[LineIndex, int], range],
 ) -> None:
-    """Take out what is suppressed, and sort."""
+    """Take out what is suppressed or not asked for, and sort."""
+    report.diagnostics = [diagnostic for diagnostic in report.diagnostics if options.selection.keeps(diagnostic)]
     report.diagnostics.sort(key=lambda diagnostic: (diagnostic.span, diagnostic.code, diagnostic.message))
     unused = next((rule for rule in options.selection.rules() if isinstance(rule, UnusedSuppression)), None)
     if (not report.diagnostics and unused is None) or not options.noqa or not mentions_noqa(report.text):
@@ -188,6 +189,5 @@ def _finish(
 
     report.diagnostics = [diagnostic for diagnostic in report.diagnostics if not is_suppressed(diagnostic)]
     if unused is not None and not report.problems:
-        checked = frozenset(rule.code for rule in options.selection.rules())
-        report.diagnostics += unused.find(report.text, lines, suppressions.written, checked)
+        report.diagnostics += unused.find(report.text, lines, suppressions.written, options.selection.whole)
         report.diagnostics.sort(key=lambda diagnostic: (diagnostic.span, diagnostic.code, diagnostic.message))

@@ -35,6 +35,8 @@ class Rule(abc.ABC):
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
+    graver: ClassVar[Severity | None] = None
+    """The severity of those findings that are worse than usual, if the rule tells them apart."""
     confidence: ClassVar[Confidence] = Confidence.HIGH
     fixes: ClassVar[tuple[Applicability, ...]] = ()
     """The kinds of fix it can offer, the usual one first; the fixtures hold it to that."""
@@ -43,6 +45,11 @@ class Rule(abc.ABC):
     def url(self) -> str:
         """The address of the rule's documentation."""
         return url_of(self.name)
+
+    @classmethod
+    def severities(cls) -> str:
+        """Say in words how grave its findings are: ``warning``, ``info or warning``."""
+        return " or ".join(severity.value for severity in (cls.severity, cls.graver) if severity is not None)
 
     @classmethod
     def fix_kinds(cls) -> str:
@@ -74,12 +81,13 @@ class Rule(abc.ABC):
         fix: Fix | None = None,
         related: tuple[Related, ...] = (),
         scope: Span | None = None,
+        graver: bool = False,
     ) -> Diagnostic:
-        """Make a diagnostic of this rule at ``span``."""
+        """Make a diagnostic of this rule at ``span``; ``graver`` gives it the rule's second severity."""
         return Diagnostic(
             self.code,
             self.name,
-            self.severity,
+            self.graver if graver and self.graver is not None else self.severity,
             message,
             span,
             outcome,

@@ -12,6 +12,7 @@ from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Handler, Script
 from wbsignal_lint.script.scenario import play
+from wbsignal_lint.sweeps import sweep_of_project, sweep_of_script
 
 
 class HandlerNeverMarks(ScriptRule):
@@ -25,8 +26,12 @@ class HandlerNeverMarks(ScriptRule):
     ## Why it matters
 
     W&B requeues a run only if `mark_preempting()` was called before it ended. Without the mark a preemption is recorded
-    as FAILED. Measured with wandb 0.10.33 to 0.31.0: exit code 143 and no preempting record. Not every script belongs
-    to a sweep whose runs are to be handed out again, so this rule is off unless it is selected.
+    as FAILED. Measured with wandb 0.10.33 to 0.31.0: exit code 143 and no preempting record.
+
+    In a sweep the agent then goes on to other parameters, and those of the preempted run are never tried: a warning,
+    where the script calls `wandb.sweep()` or `wandb.agent()`, or the project has a sweep file (YAML with `method` and
+    `parameters`) or a shell script that starts `wandb agent`. Without a sweep nobody would hand the run out again: then
+    it is an info, off unless the rule is selected.
 
     ## Example
 
@@ -79,16 +84,20 @@ class HandlerNeverMarks(ScriptRule):
     code = "WBS202"
     name = "handler-never-marks"
     severity = Severity.INFO
+    graver = Severity.WARNING
     fixes = (Applicability.UNSAFE,)
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each handler that ends the run unmarked."""
         if "mark_preempting" in script.text:
             return
-        for handler in script.preemption_handlers:
-            found = self._unmarked_end(script, handler)
-            if found is not None:
-                yield self._diagnostic(script, handler, *found)
+        found = [(handler, self._unmarked_end(script, handler)) for handler in script.preemption_handlers]
+        unmarked = [(handler, *end) for handler, end in found if end is not None]
+        if not unmarked:
+            return
+        sweep = "this script" if sweep_of_script(script.text) else sweep_of_project(script.path)
+        for handler, number, code in unmarked:
+            yield self._diagnostic(script, handler, number, code, sweep)
 
     @staticmethod
     def _unmarked_end(script: Script, handler: Handler) -> tuple[int, int] | None:
@@ -102,16 +111,18 @@ class HandlerNeverMarks(ScriptRule):
                 return number, next(code for code in codes if code is not None)
         return None
 
-    def _diagnostic(self, script: Script, handler: Handler, number: int, code: int) -> Diagnostic:
+    def _diagnostic(self, script: Script, handler: Handler, number: int, code: int, sweep: str | None) -> Diagnostic:
         node = handler.function.node
         name = signal.Signals(number).name
         return self.at(
             script.header(node),
             f"signal handler {handler.name} ends the run on {name} and nothing marks it as preempting: "
-            "W&B records a failure and does not requeue it",
+            "W&B records a failure and does not requeue it"
+            + (f", and the sweep goes on without it (the sweep: {sweep})" if sweep is not None else ""),
             outcome=describe_outcome(name, False, code),
             fix=self._fix(script, handler),
             scope=script.header(node),
+            graver=sweep is not None,
         )
 
     @staticmethod

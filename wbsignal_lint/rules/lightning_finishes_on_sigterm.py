@@ -21,8 +21,9 @@ class LightningFinishesOnSigterm(ScriptRule):
 
     ## What it finds
 
-    A call of a Lightning trainer's `fit()` while a run is open, by a `WandbLogger` or by `wandb.init()`, with no SIGTERM
-    handler of the script's own before it, and no `except` around it that ends the process with a non-zero code.
+    A call of a Lightning trainer's `fit()` while a run is open, by a `WandbLogger` or by `wandb.init()`, with no
+    SIGTERM handler of the script's own before it, and no `except` around it that ends the process with a non-zero
+    code.
 
     ## Why it matters
 
@@ -79,8 +80,8 @@ class LightningFinishesOnSigterm(ScriptRule):
 
     ## Source
 
-    Measured; Lightning's `signal_connector.py`, `call.py` and `fit_loop.py` in 2.0.0, 2.0.9, 2.1.4, 2.2.5, 2.3.3, 2.4.0,
-    2.5.5 and 2.6.6; https://github.com/Lightning-AI/pytorch-lightning/issues/21787.
+    Measured; Lightning's `signal_connector.py` and `exceptions.py` in 2.0.0, 2.0.9, 2.1.4, 2.2.5, 2.3.3, 2.4.0, 2.5.5
+    and 2.6.6; https://github.com/Lightning-AI/pytorch-lightning/issues/21787.
     """
 
     code = "WBS108"
