@@ -1,4 +1,4 @@
-"""Many reports of one project, joined: what scripts found in the files that they import is reported with those files."""
+"""The reports on one project, joined: what scripts find in files that they import is reported with those files."""
 
 from __future__ import annotations
 
