@@ -54,17 +54,27 @@ def test_a_forwarded_sigusr1_marks_the_run_but_the_agent_starts_the_next_one(tmp
     assert measured.agent.killed
 
 
-@pytest.mark.parametrize(("job", "signum"), [("agent_exec.sh", signal.SIGTERM), ("agent_trap_wait.sh", signal.SIGUSR1)])
+@pytest.mark.parametrize(
+    ("job", "signum"),
+    [
+        ("agent_exec.sh", signal.SIGTERM),
+        ("agent_trap_wait.sh", signal.SIGUSR1),
+        ("agent_exec.py", signal.SIGTERM),
+        ("agent_told_on.py", signal.SIGUSR1),
+        ("agent_job_file.py", signal.SIGTERM),
+    ],
+)
 def test_fixing_a_job_script_keeps_its_run(job: str, signum: signal.Signals, tmp_path: Path) -> None:
     script = tmp_path / job
     script.write_bytes((JOBS / job).read_bytes())
+    launcher = [sys.executable if script.suffix == ".py" else "bash", job]
 
-    before = drill_agent(TRAINER, Plan((signum,)), launcher=["bash", job], cwd=tmp_path, environment=WITH_WANDB)
+    before = drill_agent(TRAINER, Plan((signum,)), launcher=launcher, cwd=tmp_path, environment=WITH_WANDB)
     fix = subprocess.run(
         [sys.executable, "-m", "wbsignal_lint", "--select", "WBS401", "--fix", str(script)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    after = drill_agent(TRAINER, Plan((signum,)), launcher=["bash", job], cwd=tmp_path, environment=WITH_WANDB)
+    after = drill_agent(TRAINER, Plan((signum,)), launcher=launcher, cwd=tmp_path, environment=WITH_WANDB)
 
     assert before.agent.sequence == "-", before.agent.output
     assert orphans(before) == [" ".join(TRAINER)]
