@@ -7,7 +7,7 @@ the training is still in its handler.
 from __future__ import annotations
 
 from wbsignal_lint.launch.shell_text import Block
-from wbsignal_lint.launch.steps import Exit, Kill, Launch, ShellScript, Source, Step, TargetKind, Trap, Wait
+from wbsignal_lint.launch.steps import Exit, Kill, Launch, Requeue, ShellScript, Source, Step, TargetKind, Trap, Wait
 
 __all__ = ["waits_again", "waits_for"]
 
@@ -37,8 +37,8 @@ def waits_again(script: ShellScript, launch: Launch, trap: Trap) -> bool | None:
             return True
         if isinstance(step, Kill) and step.is_probe and step.in_loop:
             return True
-        if isinstance(step, Source) or (isinstance(step, Launch) and step.program in _PASSES_TIME):
-            return None
+        if isinstance(step, (Requeue, Source)) or (isinstance(step, Launch) and step.program in _PASSES_TIME):
+            return None  # a requeue takes the job down, whatever waits
         if isinstance(step, Exit) and not step.is_conditional:
             return False
     for other in script.traps:
