@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 from wbsignal_lint.diagnostics import Edit, Span
 from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner
 from wbsignal_lint.launch.steps import Action, Launch, Requeue, ShellScript, Source, Step, Trap
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = [
-    "GIVE_WAY",
     "PREEMPTION_SIGNALS",
     "BatchJob",
     "Started",
     "batch_jobs",
     "becomes_its_command",
+    "gives_way",
     "put_in_front",
     "started_in",
 ]
@@ -31,33 +32,13 @@ PREEMPTION_SIGNALS = frozenset({"TERM", "USR1", "USR2", "HUP", "QUIT", "INT", "X
 
 _STEP_STARTERS = ("srun", "mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "prterun", "ibrun", "aprun", "jsrun")
 """Programs that start their tasks as steps of the job, or may do so."""
-_ELSEWHERE = ("ssh", "docker", "podman", "kubectl", "tmux", "screen", "byobu", "sbatch", "qsub", "bsub", "at", "pdsh")
-"""Programs whose commands run where SLURM's signals to this job are not what decides."""
 _TRANSPARENT = frozenset(
-    [
-        "env",
-        "nice",
-        "ionice",
-        "nohup",
-        "stdbuf",
-        "numactl",
-        "taskset",
-        "conda",
-        "mamba",
-        "micromamba",
-        "uv",
-        "poetry",
-        "pipenv",
-        "pixi",
-        "rye",
-        "hatch",
-        "apptainer",
-        "singularity",
-    ]
+    {
+        *("env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "apptainer", "singularity"),
+        *("conda", "mamba", "micromamba", "uv", "poetry", "pipenv", "pixi", "rye", "hatch"),
+    }
 )
 """Programs that can be run as a step with what they run."""
-GIVE_WAY = frozenset({"env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "exec"})
-"""Programs that give way to what they run."""
 _USUAL_SOURCES = (
     "activate", ".bashrc", "bashrc", ".bash_profile", ".profile", "profile", "conda.sh", "mamba.sh", "modules.sh",
     "bash", "lmod.sh", "setvars.sh", "init.sh", ".env", "env.sh", "setup.sh",
@@ -106,8 +87,8 @@ class Started:
     @property
     def is_elsewhere(self) -> bool:
         """Whether it runs in something that SLURM's signals have no part in."""
-        return any(launch.is_run_by(*_ELSEWHERE) for launch in (*self.outer, self.launch)) or any(
-            launch.inner is not None and any(runner.name in _ELSEWHERE for runner in launch.inner.runners)
+        return any(launch.is_run_by(*ELSEWHERE) for launch in (*self.outer, self.launch)) or any(
+            launch.inner is not None and any(runner.name in ELSEWHERE for runner in launch.inner.runners)
             for launch in self.outer
         )
 
@@ -207,7 +188,13 @@ def put_in_front(launch: Launch, words: str) -> Edit | None:
 
 def becomes_its_command(launch: Launch) -> bool:
     """Whether nothing of what runs a command stays in front of it (``env``, ``nice``)."""
-    return all(runner.name in GIVE_WAY for runner in launch.command.runners)
+    return all(gives_way(runner.name) for runner in launch.command.runners)
+
+
+def gives_way(program: str) -> bool:
+    """Whether a program becomes what it runs."""
+    passing = PASSING.get(program)
+    return passing is not None and passing.manner is Manner.REPLACED
 
 
 def _with_traps(script: ShellScript) -> Iterator[Step]:

@@ -1,0 +1,103 @@
+"""WBS422."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wbsignal_lint.diagnostics import Diagnostic, Severity, Span
+from wbsignal_lint.launch.batch import BatchJob, batch_jobs
+from wbsignal_lint.launch.facts import Forwarding, LaunchFile
+from wbsignal_lint.launch.steps import Launch, Requeue
+from wbsignal_lint.rules.base import LaunchRule
+
+__all__ = ["RequeueForbidden"]
+
+
+class RequeueForbidden(LaunchRule):
+    """A requeue that can never happen: the job forbids it, or it waits for a status the agent never has.
+
+    ## What it finds
+
+    `scontrol requeue` in a job submitted with `--no-requeue`; and a requeue that depends on the failure of a sweep
+    agent with `--forward-signals` (`wandb agent … || scontrol requeue …`).
+
+    ## Why it matters
+
+    With `--no-requeue` SLURM answers "Requested operation is presently disabled" and the job goes on, or ends, as if
+    nothing had been asked; the run that was marked as preempting waits for ever. A sweep agent that forwards signals
+    leaves with status 0 after a SIGTERM, so that a script that asks its status never requeues.
+
+    ## Example
+
+    Bad:
+
+    ```bash
+    #!/bin/bash
+    #SBATCH --no-requeue
+    #SBATCH --signal=TERM@120
+    srun wandb agent --forward-signals "$SWEEP_ID"
+    [ -e preempted ] && scontrol requeue "$SLURM_JOB_ID"
+    ```
+
+    Good:
+
+    ```bash
+    #!/bin/bash
+    #SBATCH --requeue
+    #SBATCH --signal=TERM@120
+    srun wandb agent --forward-signals "$SWEEP_ID"
+    [ -e preempted ] && scontrol requeue "$SLURM_JOB_ID"
+    ```
+
+    ## Fix
+
+    None: which of the two is meant, only the author knows.
+
+    ## Leaves alone
+
+    Jobs without either option, whose default the site decides; requeues that ask for a marker written by the training's
+    handler.
+
+    ## Source
+
+    `man sbatch`, `--no-requeue`; measured with SLURM 22.05.8 and 24.11.5, and `wandb agent` 0.31.0.
+    """
+
+    code = "WBS422"
+    name = "requeue-forbidden"
+    severity = Severity.ERROR
+
+    def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield the requeues that SLURM refuses and those whose condition never comes true."""
+        for job in batch_jobs(launch):
+            if not job.started:
+                continue
+            places: dict[Span, Requeue] = {}
+            for requeue in job.requeues:
+                places.setdefault(requeue.span, requeue)
+            for span, requeue in places.items():
+                if job.wants_requeue is False:
+                    yield self.at(
+                        span, "SLURM refuses this: the job was submitted with --no-requeue, and goes on", scope=span
+                    )
+                elif _depends_on_agents_failure(job, requeue):
+                    yield self.at(
+                        span,
+                        "a sweep agent that forwards signals leaves with status 0 after a SIGTERM: this requeue never "
+                        "happens at a preemption; have the training's handler leave a marker, and ask for that",
+                        scope=span,
+                    )
+
+
+def _depends_on_agents_failure(job: BatchJob, requeue: Requeue) -> bool:
+    """Whether a requeue is the alternative to an agent: ``wandb agent … || scontrol requeue …``."""
+    for step in job.script.steps:
+        if isinstance(step, Launch) and step.or_else is not None and step.agent is not None:
+            alternative = step.or_else.alternative
+            if (
+                step.agent.forwarding is Forwarding.YES
+                and alternative.start <= requeue.span.start
+                and requeue.span.end <= alternative.end
+            ):
+                return True
+    return False
