@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
-from wbsignal_lint.launch.batch import GIVE_WAY, becomes_its_command, put_in_front
+from wbsignal_lint.launch.batch import becomes_its_command, gives_way, put_in_front
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.launch.wrappers import SHELLS
@@ -109,7 +109,7 @@ def _is_task(script: ShellScript) -> bool:
     if len(names) < 2 or names[-1] not in SHELLS or "srun" not in names:
         return False
     between = names[names.index("srun") + 1 : -1]
-    return all(name in GIVE_WAY for name in between)
+    return all(gives_way(name) for name in between)
 
 
 def _takes_the_shells_place(script: ShellScript, child: Launch) -> bool:
