@@ -25,8 +25,11 @@ _SHORT_VALUED = {"p": "--project", "e": "--entity", "t": "--term-timeout"}
 _FORWARD = "--forward-signals"
 
 # An unknown word alone is the sweep id, unless its name says otherwise.
-_NAMED_OPTIONS = re.compile(r"(?:\b|_)(?:flags?|args|opts?|options?|params|extras?|forward\w*)(?:\b|_)", re.I)
 _PLACEHOLDER = re.compile(r"\{\{?\s*\w+\s*\}?\}|%\(\w+\)s|<\w+>|@\w+@")
+
+
+_NEARBY = 3
+"""Characters that may stand between ``wandb`` and ``agent`` where a host puts text in."""
 
 
 def agent_of(command: Command) -> AgentCommand | None:
@@ -44,6 +47,9 @@ def agent_of(command: Command) -> AgentCommand | None:
         and len(program.literal) < program.span.end - program.span.start - 2
     ):
         span = program.literal.span  # `-mwandb`
+    is_put_in = program.expansion is None and not command.span.start <= span.start < command.span.end
+    if is_put_in and not 0 <= verb.literal.span.start - span.end <= _NEARBY:
+        span = verb.span  # `$(WANDB) agent` in a Makefile: what the variable holds is right as it is
     forwarding, wants_help, options = _read_options(words[2:])
     slot = verb.slot
     if slot is None and verb.insertion_point is not None:
@@ -110,4 +116,4 @@ def _may_hold_options(operands: Sequence[Word]) -> bool:
         return False
     if len(operands) > 1:
         return True
-    return _NAMED_OPTIONS.search(unknown[0].literal.text) is not None
+    return unknown[0].is_named_as_options

@@ -5,6 +5,7 @@ Every span counts characters of the file, also for what stands in quotes, here-d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,6 +23,9 @@ __all__ = ["AgentCommand", "Command", "Forwarding", "LaunchFile", "OptionSlot", 
 
 UNKNOWN_PART = "\0"
 """Stands in :attr:`Word.pattern` for a part whose value is not in the file."""
+
+
+_NAMED_OPTIONS = re.compile(r"(?:\b|_)(?:flags?|args|opts?|options?|params|extras?|forward\w*)(?:\b|_)", re.I)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ class Word:
     def is_opaque(self) -> bool:
         """Whether nothing at all is known of the value."""
         return bool(self.unknowns) and not self.pattern.strip(UNKNOWN_PART)
+
+    @property
+    def is_named_as_options(self) -> bool:
+        """Whether its name, if it is unknown, says that it holds options: ``$SSH_OPTS``."""
+        return _NAMED_OPTIONS.search(self.literal.text) is not None
 
     @property
     def program(self) -> str:

@@ -22,17 +22,26 @@ class MappedText:
 
     ``separable[i]`` tells whether a blank inserted into the file right behind character ``i`` is read as a blank: true
     inside quotes that are read as shell once more, false inside an unquoted word. ``None`` stands for true throughout.
+
+    ``home`` is the part of the file that the text as a whole stands in, where some of its characters were put in from
+    elsewhere (the value of a make variable); ``None`` where all stand in order.
     """
 
-    __slots__ = ("ends", "separable", "starts", "text")
+    __slots__ = ("ends", "home", "separable", "starts", "text")
 
     def __init__(
-        self, text: str, starts: Sequence[int], ends: Sequence[int], separable: Sequence[bool] | None = None
+        self,
+        text: str,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        separable: Sequence[bool] | None = None,
+        home: Span | None = None,
     ) -> None:
         self.text = text
         self.starts = starts
         self.ends = ends
         self.separable = separable
+        self.home = home
 
     @classmethod
     def of(cls, text: str, offset: int = 0) -> MappedText:
@@ -59,7 +68,11 @@ class MappedText:
             starts.extend(piece.starts)
             ends.extend(piece.ends)
             separable.extend([True] * len(piece) if piece.separable is None else piece.separable)
-        return cls("".join(texts), starts, ends, separable)
+        home: Span | None = None
+        if any(piece.home is not None for piece in pieces):
+            homes = [piece.home or piece.span for piece in pieces if piece.starts[:1] != [_NOWHERE]]
+            home = Span(min(one.start for one in homes), max(one.end for one in homes))
+        return cls("".join(texts), starts, ends, separable, home)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -70,6 +83,7 @@ class MappedText:
             self.starts[part],
             self.ends[part],
             None if self.separable is None else self.separable[part],
+            self.home,
         )
 
     def as_one(self, text: str) -> MappedText:
@@ -86,11 +100,25 @@ class MappedText:
             [self.starts[index] for index in kept],
             [self.ends[index] for index in kept],
             None if self.separable is None else [self.separable[index] for index in kept],
+            self.home,
         )
+
+    def at_home(self, home: Span) -> MappedText:
+        """Return the same text with the part of the file that it stands in as a whole."""
+        return MappedText(self.text, self.starts, self.ends, self.separable, home)
 
     @property
     def span(self) -> Span:
-        """The range of the file from the first to the last character that stands in it."""
+        """The range of the file from the first to the last character that stands in it; of its home, if it has one."""
+        if self.home is not None:
+            home = self.home
+            places = [
+                (start, end)
+                for start, end in zip(self.starts, self.ends, strict=True)
+                if home.start <= start and end <= home.end
+            ]
+            if places:
+                return Span(min(start for start, _ in places), max(end for _, end in places))
         first = next((start for start in self.starts if start != _NOWHERE), 0)
         last = next((end for end in reversed(self.ends) if end != _NOWHERE), first)
         return Span(first, max(first, last))

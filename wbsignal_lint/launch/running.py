@@ -179,6 +179,8 @@ def _behind_options(wrapper: Wrapper, words: list[Word]) -> tuple[list[Word], bo
         if pattern == "--":
             return words[index + 1 :], True
         if words[index].is_opaque and any(part.is_elastic for part in words[index].unknowns):
+            if wrapper.operands and not words[index].is_named_as_options:
+                break  # `ssh $HOST …`
             index += 1  # `srun $OPTIONS …`
             continue
         if not pattern.startswith("-") or pattern == "-":
@@ -285,7 +287,7 @@ def _as_script(words: list[Word]) -> MappedText:
         if literal.text and word.insertion_point == literal.ends[-1]:
             separable = [False] * len(literal) if literal.separable is None else list(literal.separable)
             separable[-1] = True
-            literal = MappedText(literal.text, literal.starts, literal.ends, separable)
+            literal = MappedText(literal.text, literal.starts, literal.ends, separable, literal.home)
         pieces.append(literal)
     return MappedText.joined(pieces)
 

@@ -334,6 +334,8 @@ def _split(word: Word) -> list[Word]:
 
 def _as_word(atoms: list[_Atom], source: MappedText) -> Word:
     literal = MappedText.joined(_as_text(atom) for atom in atoms)
+    if source.home is not None:
+        literal = literal.at_home(source.home)
     pattern = "".join(UNKNOWN_PART if atom.unknown is not None else atom.char for atom in atoms)
     unknowns = tuple(atom.unknown for atom in atoms if atom.unknown is not None)
     expansion: Span | None = None

@@ -78,7 +78,9 @@ def substituted(
     :param value_of: gives the text that stands there then: with places of its own, or (a string) at the place of the
         match; ``None`` leaves the match as it is.
     """
-    return MappedText.joined(_pieces(source, pattern, value_of))
+    pieces = list(_pieces(source, pattern, value_of))
+    whole = MappedText.joined(pieces)
+    return whole if len(pieces) <= 1 and whole.text == source.text else whole.at_home(source.span)
 
 
 def _pieces(

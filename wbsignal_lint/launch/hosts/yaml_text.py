@@ -117,7 +117,8 @@ def _without_templates(text: str) -> str:
         return text
 
     def blank(match: re.Match[str]) -> str:
-        return re.sub(r"[^\r\n]", " ", match[0])
+        # Empty lines mean nothing anywhere; a line of blanks would tell how far a block scalar is indented.
+        return "\n" * len(match[0])
 
     def fill(match: re.Match[str]) -> str:
         return re.sub(r"[^\r\n]", _FILLER, match[0])
