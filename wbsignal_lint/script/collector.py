@@ -29,6 +29,7 @@ from wbsignal_lint.script.facts import (
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.importing import Importer
 from wbsignal_lint.script.interpreter import CallArguments
+from wbsignal_lint.script.starting import Start, start_of
 from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
@@ -68,37 +69,6 @@ _CALLS_ITS_ARGUMENT = frozenset(
 
 _HARMLESS = sys.stdlib_module_names | {"wandb", "torch", "numpy", "jax", "tensorflow", "tqdm", "loguru"}
 """Modules whose functions mark no run."""
-_THREADS = frozenset({"threading.Thread", "threading.Timer"})
-_WORKERS = frozenset(
-    {
-        "multiprocessing.Process",
-        "multiprocessing.Pool",
-        "multiprocessing.context.Process",
-        "torch.multiprocessing.Process",
-        "torch.multiprocessing.Pool",
-        "concurrent.futures.ProcessPoolExecutor",
-        "torch.utils.data.DataLoader",
-    }
-)
-
-# Methods by whose name a thread or worker is recognised where the object isn't known: context.Process(target=…).
-_STARTS = {
-    "Process": Context.WORKER,
-    "Pool": Context.WORKER,
-    "ProcessPoolExecutor": Context.WORKER,
-    "DataLoader": Context.WORKER,
-    "map": Context.WORKER,
-    "imap": Context.WORKER,
-    "imap_unordered": Context.WORKER,
-    "starmap": Context.WORKER,
-    "map_async": Context.WORKER,
-    "apply_async": Context.WORKER,
-    "Thread": Context.THREAD,
-    "Timer": Context.THREAD,
-    "submit": Context.THREAD,
-    "run_in_executor": Context.THREAD,
-    "start_new_thread": Context.THREAD,
-}
 _TASKS = frozenset({"create_task", "ensure_future", "wait_for", "shield"})
 
 
@@ -115,8 +85,10 @@ class Collector(Importer):
         self.handler: Handler | None = None
         self.live_heap: Heap | None = None
         """What is known of every variable while training goes on: when the signal comes."""
-        self.started: list[tuple[Value, Context]] = []
+        self.started: list[Start] = []
         """Functions handed to threads and workers."""
+        self.started_by: ast.Call | None = None
+        """What started the thread that is being followed, if it is known to be one."""
         self.instances: dict[int, Instance] = {}
         self.by_loop: set[str] = set()
         """Numbers of the signals whose handler an event loop calls, without arguments of its own."""
@@ -264,8 +236,6 @@ class Collector(Importer):
                 # absl ends with sys.exit(main(argv)).
                 self.leave(node, value, after, "app.run", seen=False, around_init=after.hooked and not hooked)
             return []
-        if path in _THREADS or path in _WORKERS:
-            self._start(arguments, Context.THREAD if path in _THREADS else Context.WORKER, state)
         return self._call_by_name(callee, path, node, arguments, state)
 
     def _call_by_name(
@@ -280,8 +250,8 @@ class Collector(Importer):
             return add_signal_handler(self, node, arguments, state)
         if method == "finish" and is_run_name(base):
             return self.finish(node, arguments, state)
-        if method in _STARTS and isinstance(node.func, ast.Attribute):
-            self._start(arguments, _STARTS[method], state)
+        for start in self._starts(node, path, method, arguments):
+            self.start(start, state)
         if method in _TASKS and arguments.positional:
             return [(state, arguments.positional[0])]
         if method == "gather":
@@ -332,14 +302,24 @@ class Collector(Importer):
         elif base and sets_flag(method):
             self.note_write(base, state, outside=False)
 
-    def _start(self, arguments: CallArguments, context: Context, state: State) -> None:
+    @staticmethod
+    def _starts(node: ast.Call, path: str, method: str, arguments: CallArguments) -> list[Start]:
+        """Return the functions that a call hands to a thread or worker."""
         words = ("target", "function", "func", "initializer", "worker_init_fn")
-        given = [value for name, value in arguments.keywords if name in words]
-        if self.in_handler and given:
+        given = (*arguments.positional, *(value for name, value in arguments.keywords if name in words))
+        functions = [value for value in given if function_of(value) is not None]
+        return start_of(node, path, method, arguments, functions)
+
+    def start(self, start: Start, state: State) -> None:
+        """Take note of a function that is started in a thread or worker."""
+        if self.in_handler:
             self.note_write("started", state, outside=True)
-        self.started += [
-            (value, context) for value in (*arguments.positional, *given) if function_of(value) is not None
-        ]
+        self.started.append(start)
+
+    @property
+    def off_main_thread(self) -> bool:
+        """Whether the code being followed surely runs in another thread than the main one."""
+        return self.started_by is not None and not self.in_handler
 
     # -- what the effects do --------------------------------------------------------------------------------------
 
@@ -449,6 +429,8 @@ class Collector(Importer):
             found.handler = self._handler_for(bound)
             if found not in found.handler.registrations:
                 found.handler.registrations.append(found)
+        if self.started_by not in found.started_by:
+            found.started_by.append(self.started_by)
         use = self._use(number, argument)
         if use not in found.uses:
             found.uses.append(use)
@@ -461,17 +443,28 @@ class Collector(Importer):
             state.registered -= {number}
 
     def refuses(self, node: ast.Call, target: Value, state: State, exception: str) -> bool:
-        """Raise what registering SIGKILL or SIGSTOP raises; rules look at what follows all the same."""
-        if self._number(target) not in _UNCATCHABLE:
+        """Raise what registering SIGKILL or SIGSTOP, or doing it off the main thread, raises.
+
+        Rules look at what follows all the same.
+        """
+        if self.off_main_thread:
+            exception = "builtins.ValueError"
+        elif self._number(target) not in _UNCATCHABLE:
             return False
         self.escapes.append((state.fork(), Completion(Ending.RAISE, node, how="call", exception=exception)))
         return not self.speculates
 
     def note_swallowed(self, node: ast.AST, end: Completion, state: State, *, meant: bool = False) -> None:
-        """Take note of an ``except`` that allows for a signal that can't be caught."""
+        """Take note of an ``except`` that allows for a registration to fail."""
         registration = self._registrations.get(id(end.node))
         if registration is not None:
             registration.refusal_caught = True
+
+    def note_raised_again(self, node: ast.ExceptHandler, end: Completion, state: State) -> None:
+        """Take note of an ``except`` that does not."""
+        registration = self._registrations.get(id(end.node))
+        if registration is not None:
+            registration.refusal_caught = False
 
     def _note_replacement(
         self, node: ast.Call, number: int, bound: Value | None, disposition: Disposition, by: str, state: State

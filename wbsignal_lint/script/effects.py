@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from wbsignal_lint.script.evaluator import Evaluated, external, last_identifier
+from wbsignal_lint.script.evaluator import MAIN_THREAD, OTHER_THREAD, Evaluated, external, last_identifier
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
@@ -18,6 +18,7 @@ from wbsignal_lint.script.facts import (
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS
 from wbsignal_lint.script.interpreter import CallArguments
+from wbsignal_lint.script.starting import Start
 from wbsignal_lint.script.state import Completion, Ending, RunState, State
 from wbsignal_lint.script.values import (
     NONE,
@@ -88,7 +89,7 @@ def _agent(collector: Collector, node: ast.Call, arguments: CallArguments, state
     function = arguments.get(1, "function")
     if function is not None:
         # The function runs in a thread of this process; its own exits end that thread only.
-        collector.started.append((function, Context.THREAD))
+        collector.started.append(Start(function, Context.THREAD, node, surely=True))
     return [(after, NONE) for after in collector.train(node, state, blocking=True)]
 
 
@@ -245,6 +246,16 @@ def _getpid(collector: Collector, node: ast.Call, arguments: CallArguments, stat
     return [(state, Result("os.getpid", 0))]
 
 
+def _current_thread(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    if collector.off_main_thread:
+        return [(state, Result(OTHER_THREAD, 0))]
+    return [(state, UNKNOWN if collector.context is Context.THREAD else Result(MAIN_THREAD, 0))]
+
+
+def _main_thread(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return [(state, Result(MAIN_THREAD, 0))]
+
+
 def _dict_part(part: str) -> Effect:
     def effect(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
         items = arguments.get(0)
@@ -321,6 +332,9 @@ EFFECTS: dict[str, Effect] = {
     "faulthandler.register": _faulthandler,
     "signal.Signals": _signals,
     "os.getpid": _getpid,
+    "threading.current_thread": _current_thread,
+    "threading.currentThread": _current_thread,
+    "threading.main_thread": _main_thread,
     "functools.partial": _partial,
     "builtins.getattr": _getattr,
     "builtins.callable": _callable,

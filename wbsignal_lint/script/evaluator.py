@@ -32,7 +32,7 @@ from wbsignal_lint.script.values import (
     Value,
 )
 
-__all__ = ["Evaluated", "Evaluator", "Frame", "external", "last_identifier"]
+__all__ = ["MAIN_THREAD", "OTHER_THREAD", "Evaluated", "Evaluator", "Frame", "external", "is_pool", "last_identifier"]
 
 Evaluated = list[tuple[State, Value]]
 
@@ -62,6 +62,15 @@ _COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
 }
 _EVENTS = frozenset({"threading.Event", "asyncio.Event", "multiprocessing.Event"})
 _PID = "os.getpid"
+MAIN_THREAD, OTHER_THREAD = "threading.main_thread", "threading.another_thread"
+_THREAD_NAMES = {MAIN_THREAD: "MainThread", OTHER_THREAD: "Thread-1"}
+_POOLS = frozenset(
+    {
+        "concurrent.futures.ThreadPoolExecutor",
+        "concurrent.futures.ProcessPoolExecutor",
+        "multiprocessing.pool.ThreadPool",
+    }
+)
 _MODULES_OF_FUNCTIONS = frozenset({"builtins", "signal", "sys", "os", "functools", "threading"})
 
 
@@ -229,6 +238,10 @@ class Evaluator:
             return member
         if isinstance(base, Items) and base.keys is None and name == "append":
             return Partial(External("builtins.list.append"), (base,), ())
+        if isinstance(base, Result) and base.path in _POOLS:
+            return External(f"{base.path}.{name}")
+        if isinstance(base, Result) and base.path in _THREAD_NAMES and name == "name":
+            return Const(_THREAD_NAMES[base.path])
         if isinstance(base, Result) and base.path in _EVENTS and name in ("set", "clear", "is_set", "isSet", "wait"):
             return Partial(External(f"event.{name}"), (base,), ())
         if isinstance(base, Items) and base.keys is not None and name in ("items", "keys", "values"):
@@ -270,6 +283,8 @@ class Evaluator:
             if _is_pid(left) or _is_pid(right):
                 # Forked workers compare their pid with the one the main process kept: rules follow the main process.
                 return Const(not negate)
+            if isinstance(left, Result) and isinstance(right, Result) and {left.path, right.path} <= {*_THREAD_NAMES}:
+                return Const((left == right) != negate)
             if NONE in (left, right):
                 other = right if left == NONE else left
                 if other == NONE:
@@ -495,6 +510,11 @@ def _is_object(value: External) -> bool:
     """Say whether a name of another module is surely a module, class or function, not data that may be ``None``."""
     module, _, _ = value.path.partition(".")
     return module == value.path or module in _MODULES_OF_FUNCTIONS
+
+
+def is_pool(value: Value) -> bool:
+    """Say whether a value is a pool of threads or processes, which ``with`` hands on as it is."""
+    return isinstance(value, Result) and value.path in _POOLS
 
 
 def _is_pid(value: Value) -> bool:

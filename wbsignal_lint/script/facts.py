@@ -118,7 +118,27 @@ class Registration:
     guards: tuple[ast.AST, ...] = ()
     """Conditions of unknown outcome that had to hold to come here."""
     refusal_caught: bool = False
-    """An ``except`` around it stops the error that Python raises for a signal that can't be caught."""
+    """An ``except`` around it stops the error that Python raises: the signal can't be caught, or the thread is not the
+    main one."""
+    started_by: list[ast.Call | None] = field(default_factory=list)
+    """What surely started the thread that it is reached in, for each way to it; ``None`` for the main thread, and
+    where it isn't known."""
+
+    @property
+    def off_main_thread(self) -> ast.Call | None:
+        """What starts the thread that it is surely made in; ``None`` if it may be made in the main thread."""
+        return self.started_by[0] if None not in self.started_by and self.started_by else None
+
+    @property
+    def depends_on_thread(self) -> bool:
+        """Whether a condition that can't be evaluated seems to ask for the thread or process it is made in."""
+        identifiers = (
+            getattr(node, name, None) or ""
+            for guard in self.guards
+            for node in ast.walk(guard)
+            for name in ("id", "attr")
+        )
+        return any(word in identifier.lower() for identifier in identifiers for word in ("thread", "main"))
 
     @property
     def numbers(self) -> frozenset[int]:

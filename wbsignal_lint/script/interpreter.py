@@ -13,7 +13,16 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from wbsignal_lint.script.evaluator import Evaluated, Evaluator, Frame, Scope, external, last_identifier, own_nodes
+from wbsignal_lint.script.evaluator import (
+    Evaluated,
+    Evaluator,
+    Frame,
+    Scope,
+    external,
+    is_pool,
+    last_identifier,
+    own_nodes,
+)
 from wbsignal_lint.script.state import (
     NORMAL,
     Cause,
@@ -624,7 +633,7 @@ class Interpreter(Evaluator):
             method = self.attribute(value, "__enter__", state)
             if isinstance(method, BoundMethod):
                 return self.call_value(method, None, CallArguments(), state)
-        return [(state, value if isinstance(value, (Run, Instance)) else UNKNOWN)]
+        return [(state, value if isinstance(value, (Run, Instance)) or is_pool(value) else UNKNOWN)]
 
     def _left(self, item: ast.withitem, value: Value, state: State, end: Completion) -> list[Path]:
         """Call ``__exit__``; it is run for every way out but the sudden end of the process."""

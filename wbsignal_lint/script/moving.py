@@ -11,7 +11,7 @@ from wbsignal_lint.script.evaluator import Scope, own_nodes
 from wbsignal_lint.script.facts import Registration, Script
 from wbsignal_lint.script.state import Training
 
-__all__ = ["move_before_init", "move_before_training"]
+__all__ = ["move_before_init", "move_before_start", "move_before_training"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -82,6 +82,40 @@ def move_before_init(script: Script, statement: ast.stmt) -> Fix | None:
             return None
     removal = script.editor.move_before([script.span(statement)], script.span(init))
     return None if removal is None else Fix("Do it before wandb.init()", removal.edits)
+
+
+def move_before_start(script: Script, registration: Registration, starter: ast.Call) -> Fix | None:
+    """Build the unsafe fix that moves a registration out of a thread's function, before the call that starts it.
+
+    ``None`` if it uses anything but names of the module that are defined above the call.
+    """
+    start = script.statement(starter)
+    moved = _whole_registration(script, script.statement(registration.node), registration)
+    function = script.function_of(moved)
+    if function is None or isinstance(function, ast.Lambda) or not script.is_here(start) or not script.is_here(moved):
+        return None
+    if not isinstance(moved, (ast.Expr, ast.For)) or not isinstance(script.parents[id(moved)], (_Function, ast.With)):
+        return None
+    here = script.function_of(start)
+    scopes = [Scope(function), *([Scope(here)] if here is not None else [])]
+    for name in _names_read(moved):
+        if any(name in scope.locals for scope in scopes):
+            return None
+        bindings = _bindings(script, name, script.tree.body[0])
+        first = min((script.offset(binding, end=False) for binding in bindings), default=0)
+        if here is None and first >= script.offset(start, end=False):
+            return None
+    removal = script.editor.move_before([script.span(moved)], script.span(start))
+    what = "wandb.agent()" if starter.func and script.source(starter.func).endswith("agent") else "the thread starts"
+    return None if removal is None else Fix(f"Register the handler before {what}", removal.edits, Applicability.UNSAFE)
+
+
+def _names_read(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement reads, in lambdas too, and neither binds nor takes as a parameter."""
+    nodes = list(ast.walk(statement))
+    bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    bound |= {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return {node.id for node in nodes if isinstance(node, ast.Name)} - bound
 
 
 def _common_frame(script: Script, registration: Registration, training: Training) -> tuple[ast.stmt, ast.stmt] | None:

@@ -109,12 +109,15 @@ def _follow_threads(collector: Collector, heap: Heap) -> Heap:
     """Follow the functions that were handed to threads and workers."""
     done: set[int] = set()
     while collector.started:
-        value, context = collector.started.pop(0)
-        function = function_of(value)
+        start = collector.started.pop(0)
+        function = function_of(start.value)
         if function is None or id(function.node) in done:
             continue
         done.add(id(function.node))
-        heap = _follow_call(collector, value, context, heap)
+        if start.surely and start.context is Context.THREAD:
+            collector.started_by = start.by
+        heap = _follow_call(collector, start.value, start.context, heap)
+        collector.started_by = None
     return heap
 
 

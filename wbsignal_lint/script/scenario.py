@@ -22,6 +22,7 @@ from wbsignal_lint.script.frameworks.trainers import opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.project import Program
+from wbsignal_lint.script.starting import Start
 from wbsignal_lint.script.state import (
     NORMAL,
     Cause,
@@ -365,16 +366,14 @@ class Player(Collector):
         assert isinstance(event, Result)
         return state.heap.get(EVENTS, str(event.site)) or Const(False)
 
-    def _start(self, arguments: CallArguments, context: Context, state: State) -> None:
+    def start(self, start: Start, state: State) -> None:
         """Give up where a thread is started by the handler: it may end the process at any time."""
-        if context is not Context.THREAD:
+        if start.context is not Context.THREAD:
             return
         if state.interrupted:
             self.unknown = "what the thread does that is started after the event is not known"
             return
-        for value in (*arguments.positional, *(value for name, value in arguments.keywords if name == "target")):
-            if function_of(value) is not None:
-                self._run_thread(value, state)
+        self._run_thread(start.value, state)
 
     def _run_thread(self, value: Value, state: State) -> None:
         """Follow a thread's function: an exit in it ends the thread only, but W&B's hook has seen it."""
