@@ -9,6 +9,6 @@ AGENT = [
     "wandb",
     "agent",
 ]
-process = subprocess.Popen(AGENT + ["drill/drill/sweep1"])
+process = subprocess.Popen([*AGENT, "drill/drill/sweep1"])
 signal.signal(signal.SIGUSR1, lambda signum, frame: process.terminate())
 sys.exit(process.wait())
