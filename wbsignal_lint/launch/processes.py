@@ -5,6 +5,7 @@ SLURM's default process tracking and bash are assumed: a signal to the job's scr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -30,7 +31,9 @@ __all__ = [
     "Reception",
     "deliver",
     "deliver_to_job",
+    "deliver_to_step",
     "job_process",
+    "kills_of",
     "line_of",
     "reaches",
     "trap_in_force",
@@ -144,6 +147,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         span = launch.span if launch.job is None else launch.job.span
         line.append(Process(Kind.SUBSHELL, script.shell or "shell", span, ignores_interrupt=in_background))
     for runner in launch.command.runners:
+        if runner.name.startswith("python"):
+            continue  # `python -m wandb agent` is one process
         passing = PASSING.get(runner.name, Passing(Manner.UNKNOWN))
         if passing.manner is not Manner.REPLACED:
             line.append(Process(Kind.WRAPPER, runner.name, runner.span, passing, ignores_interrupt=in_background))
@@ -177,7 +182,7 @@ def ends_subshell(script: ShellScript, launch: Launch) -> bool:
         return False
     if any(block.chain is not None for block in launch.blocks) or any(isinstance(step, Trap) for step in mates):
         return False
-    return len(mates) == 1 or not launch.redirects
+    return launch.job.is_single or not launch.redirects
 
 
 def job_process(script: ShellScript, launch: Launch) -> int | None:
@@ -263,12 +268,35 @@ def deliver_to_job(script: ShellScript, launch: Launch, signal: str) -> Delivery
     return Delivery(signal, tuple(_pass_on(line, start, signal)))
 
 
+def deliver_to_step(script: ShellScript, launch: Launch, signal: str) -> Delivery | None:
+    """Send a signal to the task of ``srun``, as SLURM does for ``--signal`` without ``B:``.
+
+    Returns:
+        ``None`` for what ``srun`` does not start.
+    """
+    line = line_of(script, launch) or ()
+    tasks = [index for index, process in enumerate(line) if process.kind is Kind.WRAPPER and process.name == "srun"]
+    if not tasks or tasks[-1] + 1 >= len(line):
+        return None
+    return Delivery(signal, tuple(_pass_on(line, tasks[-1] + 1, signal)))
+
+
 def reaches(script: ShellScript, kill: Kill, launch: Launch) -> bool | None:
     """Whether a ``kill`` names a background launch; ``None``: it may."""
     answers = [_names(target, launch) for target in kill.targets]
     if any(answer is True for answer in answers):
         return True
     return None if any(answer is None for answer in answers) else False
+
+
+def kills_of(script: ShellScript) -> Iterator[Kill]:
+    """Yield what a script sends, in traps or otherwise, once a place; not what only asks (``kill -0``)."""
+    seen: set[Span] = set()
+    for step in script.steps:
+        for one in step.steps if isinstance(step, Trap) else (step,):
+            if isinstance(one, Kill) and not one.is_probe and one.span not in seen:
+                seen.add(one.span)
+                yield one
 
 
 def _names(target: Target, launch: Launch) -> bool | None:

@@ -100,7 +100,7 @@ class SingleWait(LaunchRule):
         leaves = next((step for step in trap.steps if isinstance(step, Exit) and not step.is_conditional), None)
         waits = waits_for(script, started.first)
         fix: Fix | None = None
-        related = (Related(trap.span, "the trap that ends the wait"),)
+        related: tuple[Related, ...] = (Related(trap.span, "the trap that ends the wait"),)
         if leaves is not None:
             span = leaves.span
             message = f"this exit ends the script while the {what} is still handling SIG{signal}, and the job with it"
