@@ -18,6 +18,7 @@ from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = [
     "PREEMPTION_SIGNALS",
+    "STEP_STARTERS",
     "BatchJob",
     "Started",
     "batch_jobs",
@@ -30,7 +31,7 @@ __all__ = [
 PREEMPTION_SIGNALS = frozenset({"TERM", "USR1", "USR2", "HUP", "QUIT", "INT", "XCPU", "CONT"})
 """What a job is told of its end by; traps for anything else are no preparation for it."""
 
-_STEP_STARTERS = ("srun", "mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "prterun", "ibrun", "aprun", "jsrun")
+STEP_STARTERS = ("srun", "mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "prterun", "ibrun", "aprun", "jsrun")
 """Programs that start their tasks as steps of the job, or may do so."""
 _TRANSPARENT = frozenset(
     {
@@ -77,7 +78,7 @@ class Started:
     @property
     def is_step(self) -> bool:
         """Whether it is, or may be, a step of the job."""
-        return any(launch.is_run_by(*_STEP_STARTERS) for launch in (*self.outer, self.launch))
+        return any(launch.is_run_by(*STEP_STARTERS) for launch in (*self.outer, self.launch))
 
     @property
     def is_task_of_srun(self) -> bool:
@@ -122,7 +123,7 @@ class BatchJob:
     def has_steps(self) -> bool:
         """Whether it starts anything as a step, or something of which that is not known."""
         return any(
-            launch.is_run_by(*_STEP_STARTERS) or launch.program in (*_STEP_STARTERS, "") or _is_unknown_script(launch)
+            launch.is_run_by(*STEP_STARTERS) or launch.program in (*STEP_STARTERS, "") or _is_unknown_script(launch)
             for launch in _all_launches(self.script)
         )
 

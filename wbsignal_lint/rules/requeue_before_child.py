@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
-from wbsignal_lint.launch.batch import PREEMPTION_SIGNALS
+from wbsignal_lint.launch.batch import PREEMPTION_SIGNALS, STEP_STARTERS
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.steps import Kill, Launch, Requeue, ShellScript, Step, Trap, Wait
 from wbsignal_lint.rules.base import LaunchRule
@@ -64,7 +64,8 @@ class RequeueBeforeChild(LaunchRule):
 
     ## Leaves alone
 
-    Traps with a `wait`, a loop that asks with `kill -0`, or a `sleep` before the requeue; trainings in the foreground,
+    Traps with a `wait`, a loop that asks with `kill -0`, or a `sleep` before the requeue; the tasks of `srun`, which
+    get a SIGTERM of their own from SLURM and have the time that `KillWait` gives them; trainings in the foreground,
     whose traps run after them; a requeue outside of traps.
 
     ## Source
@@ -81,7 +82,7 @@ class RequeueBeforeChild(LaunchRule):
         """Yield the requeues in traps that come before the end of what they interrupt."""
         told: set[Span] = set()
         for script in launch.scripts:
-            children = [one for one in script.watched if one.job is not None]
+            children = [one for one in script.watched if one.job is not None and not one.is_run_by(*STEP_STARTERS)]
             for trap in script.traps if children else ():
                 before = _before_requeue(trap)
                 if before is None or PREEMPTION_SIGNALS.isdisjoint(trap.signals):
