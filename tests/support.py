@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -45,7 +46,9 @@ srun wandb agent me/project/abc123
 """
 FIXED_JOB = JOB.replace("agent", "agent --forward-signals")
 
-_EXPECT = re.compile(r"#\s*expect(?:\[(?P<shift>[+-]\d+)\])?:\s*(?P<codes>WBS\d+(?:\s*,\s*WBS\d+)*)[ \t]*(?=\r|\n|$)")
+_EXPECT = re.compile(
+    r"#\s*expect(?:\[(?P<shift>[+-]\d+)\])?:\s*(?P<codes>WBS\d+(?:\s*,\s*WBS\d+)*)[ \t]*(?=\r|\n|$|\\n|\")"
+)
 
 # What the caller's shell may have set, and no test wants.
 _QUIET = ("FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS")
@@ -84,12 +87,21 @@ def read_source(path: Path) -> str:
 
 def expectations(text: str) -> list[tuple[int, str]]:
     """Return the findings that the comments of a fixture ask for, as pairs of row and code."""
+    if text.startswith("{") and '"cells"' in text:
+        cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+        found = [(number, found) for number, cell in enumerate(cells, start=1) for found in expectations(cell)]
+        return sorted((shown_row(row, number), code) for number, (row, code) in found)
     expected: list[tuple[int, str]] = []
     for row, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         for match in _EXPECT.finditer(line):
             shifted = row + int(match["shift"] or 0)
             expected += [(shifted, code.strip()) for code in match["codes"].split(",")]
     return sorted(expected)
+
+
+def shown_row(row: int, cell: int | None) -> int:
+    """Return one number for a row, in a notebook of a cell."""
+    return row + 10_000 * (cell or 0)
 
 
 def without_expectations(text: str) -> str:

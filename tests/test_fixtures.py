@@ -20,6 +20,7 @@ from tests.support import (
     lint,
     lint_here,
     read_source,
+    shown_row,
     without_expectations,
 )
 
@@ -44,7 +45,10 @@ def findings_in(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def rows_and_codes(path: Path) -> list[tuple[int, str]]:
-    return sorted((found["location"]["row"], found["code"]) for found in findings_in(path.parent)[path.name])
+    return sorted(
+        (shown_row(found["location"]["row"], found["cell"]), found["code"])
+        for found in findings_in(path.parent)[path.name]
+    )
 
 
 @pytest.mark.parametrize("path", MENDABLE, ids=fixture_id)
