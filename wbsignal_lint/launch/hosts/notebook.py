@@ -20,10 +20,6 @@ _PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "python", "python3"}
 _SHELL_LINE = re.compile(
     r"^[ \t]*(?:[A-Za-z_][\w., \t]*=[ \t]*)?(?:!!?|%sx[ \t]|%system[ \t])(?P<shell>(?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE
 )
-_SYSTEM = re.compile(
-    r"get_ipython\(\)\.(?:system|getoutput|system_raw)\([ \t\n]*[fr]?(?P<quote>'|\")"
-    r"(?P<shell>(?:(?!(?P=quote))[^\\\n])*)(?P=quote)"
-)
 _MAGIC_LINE = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?P<target>[A-Za-z_][\w., \t]*=[ \t]*)(?=[!%])(?!%%)|(?=[!%?]))"
     r"(?P<magic>[!%?](?:[^\n]*\\\n)*[^\n]*)|^(?P<help_indent>[ \t]*)(?P<help>[%\w.]+\?\??)[ \t]*$",
@@ -33,7 +29,7 @@ _FILLED_IN = re.compile(r"\$\$(?=\w)|(?<![$\w])\{([A-Za-z_][^{}\n]*)\}")
 
 
 def read_notebook(text: str) -> Hosted:
-    """Find the shell of a notebook: ``!command``, ``%%bash`` cells, ``get_ipython().system("command")``."""
+    """Find the shell of a notebook: ``!command``, ``%%bash`` cells. What its Python launches is read as Python."""
     return Hosted(tuple(part for cell in cells_of(text) for part in _parts(text, cell)))
 
 
@@ -47,10 +43,9 @@ def _parts(text: str, cell: Cell) -> Iterator[ShellPart]:
             yield ShellPart(MappedText.of(code[magic.end() :], cell.start + magic.end()))
         return
     hidden = _strings(code)
-    for pattern in (_SHELL_LINE, _SYSTEM):
-        for match in pattern.finditer(code):
-            if not any(start <= match.start("shell") - 1 < end for start, end in hidden) or pattern is _SYSTEM:
-                yield ShellPart(_filled(MappedText.of(match["shell"], cell.start + match.start("shell"))))
+    for match in _SHELL_LINE.finditer(code):
+        if not any(start <= match.start("shell") - 1 < end for start, end in hidden):
+            yield ShellPart(_filled(MappedText.of(match["shell"], cell.start + match.start("shell"))))
 
 
 def _strings(code: str) -> list[tuple[int, int]]:
