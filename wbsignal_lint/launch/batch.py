@@ -7,13 +7,15 @@ and 24.11.5; tests/slurm holds it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wbsignal_lint.diagnostics import Edit, Span
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner
-from wbsignal_lint.launch.steps import Action, Launch, Requeue, ShellScript, Source, Step, Trap
+from wbsignal_lint.launch.running import CLIENTS
+from wbsignal_lint.launch.steps import Action, Exit, Launch, Requeue, ShellScript, Source, Step, Trap
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = [
@@ -45,6 +47,7 @@ _USUAL_SOURCES = (
     "bash", "lmod.sh", "setvars.sh", "init.sh", ".env", "env.sh", "setup.sh",
 )  # fmt: skip
 """What job scripts source for their environment; anything else may set traps."""
+_RESUMES = re.compile(r"WANDB_RUN_ID|WANDB_RESUME|resum|run[-_]id", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,31 @@ class BatchJob:
         """What ``--requeue`` or ``--no-requeue`` asks for; ``None`` without either."""
         asked = [one.name for one in self.script.directives if one.name in ("--requeue", "--no-requeue")]
         return asked[-1] == "--requeue" if asked else None
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a restart goes on with its run, as far as the script's words tell."""
+        return _RESUMES.search(self.script.source.text) is not None
+
+    @property
+    def asks_whether_done(self) -> bool:
+        """Whether there are cases in which it leaves, or passes by, before it starts anything that W&B records."""
+        first = next((index for index, step in enumerate(self.script.steps) if step is self.started[0].first), 0)
+        return any(isinstance(step, Exit) and step.is_conditional for step in self.script.steps[:first]) or all(
+            started.first.is_conditional for started in self.started
+        )
+
+    @property
+    def may_resume_sweep(self) -> bool:
+        """Whether it calls ``wandb sweep … --resume``, or something of which that is not known."""
+        for launch in _all_launches(self.script):
+            words = launch.command.words
+            sweeps = len(words) > 1 and words[0].program in CLIENTS and words[1].value == "sweep"
+            if _is_unknown_script(launch) or (
+                sweeps and any(word.value == "--resume" or word.is_list or word.is_opaque for word in words[2:])
+            ):
+                return True
+        return False
 
     @property
     def may_have_tasks(self) -> bool:
