@@ -206,7 +206,7 @@ class _Builder:
             "stages": piped.pipeline.stages,
         }
         if program == "trap":
-            trap = self._trap(written, words, place, context)
+            trap = self._trap(written, place, context, flow)
             if trap is not None:
                 return trap
         elif program == "wait":
@@ -313,7 +313,8 @@ class _Builder:
         if isinstance(step, (Kill, Wait)):
             return replace(step, targets=tuple(self._with_jobs(target) for target in step.targets))
         if isinstance(step, Trap):
-            return replace(step, steps=tuple(self._resolved(inner) for inner in step.steps))
+            unset = [early.span for early in step.early if early.is_unset]
+            return replace(step, steps=tuple(_without(self._resolved(inner), unset) for inner in step.steps))
         return step
 
     def _with_jobs(self, target: Target) -> Target:
@@ -332,9 +333,7 @@ class _Builder:
 
     # Traps
 
-    def _trap(
-        self, written: ShellCommand, words: Sequence[Word], place: Mapping[str, Any], context: _Context
-    ) -> Trap | None:
+    def _trap(self, written: ShellCommand, place: Mapping[str, Any], context: _Context, flow: _Flow) -> Trap | None:
         raw = [word for word in written.words[1:] if word.text != "--"]
         if not raw or raw[0].text in ("-p", "-l", "-P"):
             return None
@@ -355,7 +354,7 @@ class _Builder:
             return Trap(action=Action.RESET, **common)
         if first in ("''", '""'):
             return Trap(action=Action.IGNORE, **common)
-        body, early = self._body(raw[0], values[0] if values else [])
+        body, early = self._body(raw[0], values[0] if values else [], flow)
         steps = () if body is None else self._steps_of_body(body, written, context)
         return Trap(action=Action.RUN, body=body, steps=steps, early=early, **common)
 
@@ -367,21 +366,33 @@ class _Builder:
             found.append(expander.words(written.words))
         return found
 
-    def _body(self, raw: MappedText, expanded: Sequence[Word]) -> tuple[MappedText | None, tuple[Early, ...]]:
+    def _body(
+        self, raw: MappedText, expanded: Sequence[Word], flow: _Flow
+    ) -> tuple[MappedText | None, tuple[Early, ...]]:
         """Return what the trap runs, and what of it is expanded when it is set."""
         nothing = parse_shell(MappedText.nowhere(""))
         plain = Expander(Environment(nothing), 0, nothing.root, Choices()).words([raw])
         if len(plain) != 1:
             return None, ()
         word = plain[0]
-        early = tuple(
-            Early(names[0] if (names := _NAMES.findall(unknown.source.text)) else "", unknown.source.span)
-            for unknown in word.unknowns
-        )
+        early = tuple(self._early(unknown.source, flow) for unknown in word.unknowns)
         if word.is_opaque:  # trap "$HANDLER" TERM
             values = [one for one in expanded[1:2] if one.value is not None]
             return (values[0].literal if values else None), early
         return word.literal, early
+
+    def _early(self, source: MappedText, flow: _Flow) -> Early:
+        """Note an expansion that takes place when the trap is set, and whether the script has that pid by then."""
+        target = next(iter(job_operands([source], flow.newest)), None)
+        if target is None:
+            return Early("", source.span)
+        if target.kind is TargetKind.VARIABLE:
+            return Early(target.name, source.span, not self._held_by(target.name))
+        if target.kind is TargetKind.FILE:
+            return Early("", source.span, not self.jobs.get(f"file {target.name}"))
+        if target.kind is TargetKind.ALL_JOBS:
+            return Early("", source.span, not self._all_jobs(flow))
+        return Early("", source.span, target.kind is TargetKind.JOB and target.name != "" and not target.jobs)
 
     def _steps_of_body(self, body: MappedText, written: ShellCommand, context: _Context) -> tuple[Step, ...]:
         shell = parse_shell(body)
@@ -401,6 +412,17 @@ class _Builder:
         flow = _Flow()
         builder._follow(builder.main, _Context(depth=context.depth + 1, calling=context.calling), flow)
         return tuple(flow.steps)
+
+
+def _without(step: Step, unset: Sequence[Span]) -> Step:
+    """Mark the operands of a trap's ``kill`` that had no value yet when the trap was set."""
+    if not isinstance(step, Kill) or not unset:
+        return step
+    targets = tuple(
+        replace(target, is_unset=any(target.span.start <= one.start and one.end <= target.span.end for one in unset))
+        for target in step.targets
+    )
+    return replace(step, targets=targets)
 
 
 def _place_of(written: ShellCommand) -> Span:

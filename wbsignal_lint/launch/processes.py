@@ -300,6 +300,8 @@ def kills_of(script: ShellScript) -> Iterator[Kill]:
 
 
 def _names(target: Target, launch: Launch) -> bool | None:
+    if target.is_unset:
+        return False
     if target.kind in (TargetKind.ALL_JOBS, TargetKind.CHILDREN):
         return True
     if target.kind is TargetKind.PATTERN:

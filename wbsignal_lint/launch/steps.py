@@ -71,6 +71,8 @@ class Target:
     """``-$PID``: every process of the group that it leads."""
     jobs: tuple[Job, ...] = ()
     """The background jobs that it can be, as far as the script tells; empty: not known."""
+    is_unset: bool = False
+    """Expanded when its trap was set, before there was such a pid: nothing is signalled."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,8 @@ class Early:
     name: str
     """The variable; ``""`` for ``$( … )``."""
     span: Span
+    is_unset: bool = False
+    """A pid that the script does not have yet, as far as the script tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
