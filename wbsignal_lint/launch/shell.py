@@ -133,7 +133,17 @@ class _Walk:
     def _start_job(self, siblings: list[Node], index: int, place: _Place) -> None:
         """Note that a statement with ``&`` behind it is a background job."""
         if index + 1 < len(siblings) and siblings[index + 1].type == "&":
-            place.job = Job(self._text(siblings[index]).span, self._form(siblings[index]), place.job)
+            node = siblings[index]
+            place.job = Job(self._text(node).span, self._form(node), place.job, self._is_single(node))
+
+    @staticmethod
+    def _is_single(node: Node) -> bool:
+        while node.type in ("redirected_statement", "subshell"):
+            parts = [part for part in node.children if part.is_named and part.type not in _REDIRECTIONS | {"comment"}]
+            if len(parts) != 1:
+                return False
+            node = parts[0]
+        return node.type == "command"
 
     @staticmethod
     def _form(node: Node) -> str:
@@ -243,7 +253,8 @@ class _Walk:
     _on_process_substitution = _on_command_substitution
 
     def _on_pipeline(self, node: Node, place: _Place) -> None:
-        pipeline = Pipeline(span=self._text(node).span)
+        whole = self._text(node).span
+        pipeline = Pipeline(span=whole)
         first = node
         while first.type == "pipeline":  # a | b | c is a pipeline in a pipeline
             first = first.children[0]
@@ -264,7 +275,7 @@ class _Walk:
             else:
                 block = self._inside(place, "branch") if conditional else place.block
                 self.stack.append((child, replace(place.statement(block), redirects=list(place.redirects))))
-        pipeline.span = self._text(start).span._replace(end=pipeline.span.end)
+        pipeline.span = self._text(start).span._replace(end=whole.end)
         inner = place.statement(self._inside(place, "branch"))
         self._pipe(node, inner, pipeline, 0, (start, redirects))
 

@@ -75,6 +75,8 @@ class Job:
     """``command``, ``pipeline``, ``subshell`` (``( … )``), or ``group``: what runs in a shell of its own as well."""
     outer: Job | None = None
     """The background job in which it is started."""
+    is_single: bool = True
+    """For a subshell: whether there is but one simple command in it."""
 
 
 @dataclass
