@@ -20,7 +20,7 @@ _NAME = re.compile(r"(SIG)?(?:USR[12])|(?<=[:=-])1[02](?=@|$)|^1[02]$")
 
 
 class UserSignalToAgent(LaunchRule):
-    """SIGUSR1 and SIGUSR2 end an agent's run but not the agent, which starts its next run on the dying node.
+    """SIGUSR1 ends an agent's run but not the agent, which starts its next run on the dying node.
 
     ## What it finds
 
