@@ -16,6 +16,10 @@ from wbsignal_lint.rules.base import LaunchRule
 __all__ = ["BackgroundPidLost"]
 
 
+_SHOWN = 40
+"""Characters of a job that a message shows."""
+
+
 class BackgroundPidLost(LaunchRule):
     """The pid that is kept belongs to tee or to a subshell, so the signal never reaches the training.
 
@@ -140,6 +144,6 @@ class BackgroundPidLost(LaunchRule):
 
 
 def _shown(launch: LaunchFile, job: Job) -> str:
-    """Return the beginning of a job as written."""
-    first, *more = launch.text[job.span.start : job.span.end].split("\n")
-    return f"`{first[:40].rstrip()} …`" if more or len(first) > 40 else f"`{first}`"
+    """Return a job as written, in one line, cut short."""
+    text = " ".join(launch.text[job.span.start : job.span.end].split())
+    return f"`{text}`" if len(text) <= _SHOWN else f"`{text[:_SHOWN].rstrip()} …`"

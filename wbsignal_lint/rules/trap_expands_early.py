@@ -106,7 +106,11 @@ class TrapExpandsEarly(LaunchRule):
         at = script.index(trap)
         kills = [step for step in trap.steps if isinstance(step, Kill) and not step.is_probe]
         guarded = [
-            one for one in script.watched if one.job is not None and any(reaches(script, kill, one) for kill in kills)
+            one
+            for one in script.watched
+            if one.job is not None
+            and one.job.outer is None  # a subshell waits for its own jobs
+            and any(reaches(script, kill, one) for kill in kills)
         ]
         if not guarded or trap.in_loop or trap.is_conditional:
             return None
