@@ -18,7 +18,7 @@ from wbsignal_lint.sources import Kind
 
 RULES = all_rules()
 SECTIONS = ["What it finds", "Why it matters", "Example", "Fix", "Leaves alone"]
-LANGUAGES = {"python": Kind.PYTHON, "bash": Kind.SHELL}
+LANGUAGES = {"python": Kind.PYTHON, "bash": Kind.SHELL, "dockerfile": Kind.DOCKERFILE, "yaml": Kind.YAML}
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 

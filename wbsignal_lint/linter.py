@@ -53,7 +53,7 @@ def gate_passes(data: bytes, kind: Kind) -> bool:
     if kind is Kind.PYTHON:
         passes = script_gate.bytes_pass(data) or script_gate.bytes_pass_with_imports(data)
         return passes or launch_gate.python_bytes_pass(data)
-    if launch_gate.bytes_pass(data):
+    if launch_gate.bytes_pass(data, None if kind is Kind.SHELL else kind.value):
         return True
     return kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION) and script_gate.bytes_pass(data)
 

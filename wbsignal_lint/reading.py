@@ -126,7 +126,7 @@ def launch_file_of(text: str, path: Path | None = None, host: str | None = None)
     Raises:
         Unreadable: the script is nested too deep.
     """
-    if not launch_gate.bytes_pass(text.encode("utf-8", "surrogatepass")):
+    if not launch_gate.bytes_pass(text.encode("utf-8", "surrogatepass"), host):
         return None
     from wbsignal_lint.launch.lookup import lookup_beside
     from wbsignal_lint.launch.reader import read_launch

@@ -17,6 +17,7 @@ from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.pins import Pin, pins_for
 
 if TYPE_CHECKING:
+    from wbsignal_lint.launch.containers import GracePeriod, ShellForm, SweepCommand
     from wbsignal_lint.launch.steps import ShellScript
 
 __all__ = ["AgentCommand", "Command", "Forwarding", "LaunchFile", "OptionSlot", "Runner", "Unknown", "Word"]
@@ -164,6 +165,12 @@ class LaunchFile:
     """Versions of wandb that the file itself installs: ``pip install wandb==0.23.1`` gives ``0.23.1``."""
     scripts: tuple[ShellScript, ...] = ()
     """The shell texts in it, each with what it does in order: the file itself, here-documents, ``bash -c`` …"""
+    shell_forms: tuple[ShellForm, ...] = ()
+    """The ``CMD`` and ``ENTRYPOINT`` lines of a Dockerfile that a shell runs."""
+    sweeps: tuple[SweepCommand, ...] = ()
+    """The commands of the W&B sweeps that it describes."""
+    grace_periods: tuple[GracePeriod, ...] = ()
+    """How long its containers have to end."""
     path: Path | None = None
     """Where the file is, absolute; ``None`` if that isn't known."""
 

@@ -24,8 +24,8 @@ _PYTHON_LAUNCHES = re.compile(
 _AGENT = re.compile(r"\bagent\b")
 
 
-def bytes_pass(data: bytes) -> bool:
-    """Tell whether the bytes of a launch file are worth parsing.
+def bytes_pass(data: bytes, host: str | None = None) -> bool:
+    """Tell whether the bytes of a launch file, or of a host of shell, are worth parsing.
 
     True for every file in which ``wandb agent`` can be launched by words that stand in the file; a file that takes
     even these words from elsewhere is unknown to the rules anyway. True also for a file that speaks of wandb, trains,
@@ -33,9 +33,13 @@ def bytes_pass(data: bytes) -> bool:
     """
     if b"agent" in data and _PROGRAM.search(data) is not None:
         return True
-    return (
-        _MENTION.search(data) is not None and _TRAINS.search(data) is not None and _BEHAVIOUR.search(data) is not None
-    )
+    if host == "yaml" and b"method" in data and b"parameters" in data and b"command" in data:
+        return True  # a sweep, which need not speak of wandb
+    if _MENTION.search(data) is None:
+        return False
+    if b"--cancel" in data:
+        return True
+    return _TRAINS.search(data) is not None and (host == "dockerfile" or _BEHAVIOUR.search(data) is not None)
 
 
 def python_bytes_pass(data: bytes) -> bool:

@@ -45,7 +45,13 @@ def read_launch(text: str, uses_wandb: UsesWandb | None = None, host: str | None
     :return: its facts; empty for a script whose first line names another interpreter (a Python job script).
     """
     if host is not None:
-        return read_shell(text, read_hosted(text, host).parts, uses_wandb)
+        hosted = read_hosted(text, host)
+        return replace(
+            read_shell(text, hosted.parts, uses_wandb),
+            shell_forms=hosted.shell_forms,
+            sweeps=hosted.sweeps,
+            grace_periods=hosted.grace_periods,
+        )
     if shebang_is_shell(text) is False:
         return LaunchFile(text)
     return read_shell(text, [MappedText.of(text)], uses_wandb)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.containers import ShellForm
 from wbsignal_lint.launch.facts import OptionSlot
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart
 from wbsignal_lint.launch.hosts.strings import json_strings
@@ -42,29 +43,39 @@ class Instruction:
     """The elements of the exec form, a JSON array; ``None`` in the shell form."""
 
 
+_END = Instruction("FROM", Span(0, 0), MappedText.of(""))
+
+
 def read_dockerfile(text: str) -> Hosted:
     """Find what a Dockerfile runs: ``RUN``, and the last ``CMD`` and ``ENTRYPOINT`` of each stage."""
     parts: list[ShellPart | Arguments] = []
-    starts: dict[str, Instruction] = {}
-    shell_is_known = True
-    for one in read_instructions(text):
+    shell_forms: list[ShellForm] = []
+    starts: dict[str, tuple[Instruction, str]] = {}
+    image, shell = "", "sh"
+    for one in (*read_instructions(text), _END):
         if one.keyword == "FROM":
-            parts.extend(_started(starts))
-            starts, shell_is_known = {}, True
+            parts.extend(_started({keyword: found for keyword, (found, _) in starts.items()}))
+            shell_forms.extend(_shell_forms(starts, image))
+            starts, shell, image = {}, "sh", one.rest.text
         elif one.keyword == "SHELL":
-            shell_is_known = one.arguments is not None and any(
-                argument.text.text.rpartition("/")[2] in SHELLS for argument in one.arguments
-            )
+            names = [argument.text.text.rpartition("/")[2] for argument in one.arguments or ()]
+            shell = next((name for name in names if name in SHELLS), "")
         elif one.keyword in ("COPY", "ADD"):
             parts.extend(_copied(one))
-        elif one.keyword in _STARTS and (shell_is_known or one.arguments is not None):
-            starts[one.keyword] = one  # the last one counts
+        elif one.keyword in _STARTS and (shell or one.arguments is not None):
+            starts[one.keyword] = (one, shell)  # the last one counts
         elif one.keyword == "RUN" and one.arguments is not None:
             parts.append(Arguments(one.arguments, one.span))
-        elif one.keyword == "RUN" and shell_is_known:
+        elif one.keyword == "RUN" and shell:
             parts.extend(_shell(one))
-    parts.extend(_started(starts))
-    return Hosted(tuple(parts))
+    return Hosted(tuple(parts), shell_forms=tuple(shell_forms))
+
+
+def _shell_forms(starts: dict[str, tuple[Instruction, str]], image: str) -> Iterator[ShellForm]:
+    for one, shell in starts.values():
+        if one.arguments is None and one.rest.text:
+            keyword_span = Span(one.span.start, one.span.start + len(one.keyword))
+            yield ShellForm(one.keyword, keyword_span, one.span, one.rest, shell, image, len(starts) == 1)
 
 
 def _started(starts: dict[str, Instruction]) -> Iterator[ShellPart | Arguments]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.containers import GracePeriod, ShellForm, SweepCommand
 from wbsignal_lint.launch.facts import UNKNOWN_PART, OptionSlot, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
 
@@ -59,6 +60,9 @@ class Hosted:
     parts: tuple[ShellPart | Arguments, ...] = field(default_factory=tuple)
     is_whole: bool = True
     """Whether the file could be read to its end."""
+    shell_forms: tuple[ShellForm, ...] = ()
+    sweeps: tuple[SweepCommand, ...] = ()
+    grace_periods: tuple[GracePeriod, ...] = ()
 
 
 def unknown_name(text: str) -> str:

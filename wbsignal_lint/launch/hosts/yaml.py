@@ -11,7 +11,8 @@ import re
 import yaml
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.facts import OptionSlot
+from wbsignal_lint.launch.containers import GracePeriod, SweepCommand
+from wbsignal_lint.launch.facts import OptionSlot, Word
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart, substituted
 from wbsignal_lint.launch.hosts.yaml_text import YamlFile
 from wbsignal_lint.launch.mapped import MappedText
@@ -34,6 +35,7 @@ _ARGUMENT_KEYS = ("entrypoint", "command", "cmd", "args")
 """Keys whose values, if they are lists, are the arguments of one process, in this order."""
 _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|z|k|a)?sh(?:\s.*)?", re.DOTALL)
 _PODS_VARIABLE = re.compile(r"\$\(([A-Za-z_][\w.-]*)\)", re.ASCII)
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _COMPOSE = re.compile(r"\$\$|\$\{?([A-Za-z_]\w*)[^}\s]*\}|\$([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -47,6 +49,8 @@ class _Reading:
         self.text = text
         self.file = YamlFile(text)
         self.parts: list[ShellPart | Arguments] = []
+        self.sweeps: list[SweepCommand] = []
+        self.grace_periods: list[GracePeriod] = []
         self.is_compose = False
 
     def read(self) -> Hosted:
@@ -62,14 +66,21 @@ class _Reading:
                 seen.add(id(node))
                 if isinstance(node, yaml.MappingNode):
                     self._mapping(_values(node))
+                    self._grace(_values(node), node)
                     pending.extend(reversed([value for _, value in node.value]))
                 elif isinstance(node, yaml.SequenceNode):
                     pending.extend(reversed(node.value))
-        return Hosted(tuple(self.parts), self.file.is_whole)
+        return Hosted(
+            tuple(self.parts),
+            self.file.is_whole,
+            sweeps=tuple(self.sweeps),
+            grace_periods=tuple(self.grace_periods),
+        )
 
     def _mapping(self, values: dict[str, yaml.Node]) -> None:
         if _is_sweep(values):
-            return  # its `command` is what the agent runs
+            self._sweep(values.get("command"))
+            return
         interpreter = _word(values.get("shell"))
         if interpreter and not _SHELLS.fullmatch(interpreter) and "run" in values:
             return  # a step of GitHub Actions in Python, PowerShell …
@@ -91,6 +102,37 @@ class _Reading:
                     self._script(texts)
         self._script(lines)
         self._arguments(values)
+
+    def _sweep(self, command: yaml.Node | None) -> None:
+        if not isinstance(command, yaml.SequenceNode):
+            return  # the agent takes its default instead
+        words = []
+        for element in command.value:
+            text = self.file.scalar(element)
+            if text is None or self.file.is_template(element):
+                return
+            words.append(Word(text.text, text.span, text, slot=self._slot(element, command)))
+        self.sweeps.append(SweepCommand(tuple(words), self._span(command)))
+
+    def _grace(self, values: dict[str, yaml.Node], node: yaml.Node) -> None:
+        """Note how long the containers of a pod or a service of compose have."""
+        if isinstance(values.get("containers"), yaml.SequenceNode):
+            key, default = "terminationGracePeriodSeconds", 30.0
+        elif self.is_compose and ("image" in values or "build" in values):
+            key, default = "stop_grace_period", 10.0
+        else:
+            return
+        given = values.get(key)
+        if given is None:
+            self.grace_periods.append(GracePeriod(key, self._span(node), default, None))
+            return
+        text = self.file.scalar(given)
+        seconds = None if text is None else _seconds(text.text)
+        if seconds is not None:
+            self.grace_periods.append(GracePeriod(key, self._span(node), seconds, self._span(given)))
+
+    def _span(self, node: yaml.Node) -> Span:
+        return Span(node.start_mark.index, self._end(node.end_mark.index))
 
     def _is_shell(self, command: yaml.Node | None) -> bool:
         first = command.value[0] if isinstance(command, yaml.SequenceNode) and command.value else command
@@ -181,6 +223,15 @@ def _values(node: yaml.Node) -> dict[str, yaml.Node]:
 
 def _word(node: yaml.Node | None) -> str:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _seconds(text: str) -> float | None:
+    """Return a duration: ``90``, or as compose writes it, ``1m30s``."""
+    if re.fullmatch(r"\d+(?:\.\d+)?", text):
+        return float(text)
+    if not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+", text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(h|ms|m|s)", text))
 
 
 def _is_sweep(values: dict[str, yaml.Node]) -> bool:
