@@ -35,3 +35,12 @@ def test_lightning_1_does_not_finish_on_sigterm(tmp_path: Path, pin: str, found:
     (tmp_path / "requirements.txt").write_text(f"torch\n{pin}\n")
 
     assert codes(tmp_path) == ["WBS108"] * found
+
+
+@pytest.mark.parametrize(("pin", "found"), [("", True), ("transformers>=5", True), ("transformers<5", False)])
+def test_just_in_time_checkpoints_came_with_transformers_5(tmp_path: Path, pin: str, found: bool) -> None:
+    script = FIXTURES / "handler-replaced" / "bad_jit_checkpoint.py"
+    (tmp_path / "train.py").write_text(script.read_text())
+    (tmp_path / "requirements.txt").write_text(f"{pin}\n")
+
+    assert codes(tmp_path) == ["WBS107"] * found

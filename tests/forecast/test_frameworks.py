@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forecast.framework_scripts import MEASURED, Measured
 from wbsignal_lint.forecast import forecast_text
 from wbsignal_lint.outcome_table import UNKNOWN, Row
 
@@ -121,3 +122,13 @@ def test_an_unknown_trainer_is_unknown() -> None:
 
     assert outcome.recorded is UNKNOWN
     assert "trainer.fit() does with signals is not known" in outcome.why
+
+
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: f"{measured.name}-{measured.scenario}")
+def test_command_line_frameworks_and_ray(tmp_path: Path, measured: Measured) -> None:
+    (tmp_path / "requirements.txt").write_text("typer==0.29.2\n")
+    rows = forecast_text(measured.text, path=tmp_path / "train.py")
+    found = next(row for row in rows if measured.scenario in (row.signal, row.scenario.name))
+    outcomes = {(outcome.marked, outcome.recorded, outcome.status) for outcome in found.outcomes if outcome.has_run}
+
+    assert outcomes == {(measured.marked, measured.recorded, measured.status)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from wbsignal_lint.diagnostics import Diagnostic, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Handler, Replacement, Script
+from wbsignal_lint.script.frameworks.takeovers import TAKEOVERS
 from wbsignal_lint.script.state import Ending
 
 
@@ -17,14 +18,17 @@ class HandlerReplaced(ScriptRule):
     ## What it finds
 
     A handler that marks the run, and after it, on the same path and before the training, another registration of the
-    same signal whose handler does not: by `signal.signal()`, by an event loop's `add_signal_handler()`, or by
-    `faulthandler.register()` without `chain=True`.
+    same signal whose handler does not: by `signal.signal()`, by an event loop's `add_signal_handler()`, by
+    `faulthandler.register()` without `chain=True`, by `ray.init()`, or by Hugging Face's `Trainer` with
+    `enable_jit_checkpoint=True`.
 
     ## Why it matters
 
     The first handler never runs. A preemption reaches the second only, and the run is not marked: FAILED or FINISHED,
     as the second one leaves, and not requeued. `faulthandler.register()` prints a traceback and the training goes on.
-    Measured with wandb 0.31.0 and Python 3.11.
+    `ray.init()` replaces the handler of SIGTERM by one that calls `sys.exit(signum)`: W&B records 15. Hugging Face's
+    handler saves a checkpoint some seconds later and ends the training as if it were done. Measured with wandb 0.31.0,
+    Python 3.11 and Ray 2.60.0; read in the source of Ray 2.9.3 and 2.40.0, and of transformers 5.0.0 and 5.23.0.
 
     ## Example
 
@@ -58,7 +62,8 @@ class HandlerReplaced(ScriptRule):
 
     ## Fix
 
-    None: let the second handler call the first, or give them different signals.
+    None: let the second handler call the first, or give them different signals; register the handler after
+    `ray.init()`, and after the `Trainer` was made.
 
     ## Leaves alone
 
@@ -97,7 +102,7 @@ class HandlerReplaced(ScriptRule):
     def _diagnostic(self, script: Script, found: Replacement) -> Diagnostic:
         name = signal.Signals(found.number).name
         by = f"handler {found.later.name}" if found.later is not None else f"{found.by}()"
-        hint = " (chain=True keeps it)" if found.by == "faulthandler.register" else ""
+        hint = f" ({_HINTS[found.by]})" if found.by in _HINTS else ""
         return self.at(
             script.span(found.node),
             f"{by} takes the place of {found.handler.name} for {name}{hint}: "
@@ -105,6 +110,12 @@ class HandlerReplaced(ScriptRule):
             related=(Related(script.span(found.earlier.node), f"{found.handler.name} is registered here"),),
             scope=script.span(script.statement(found.node)),
         )
+
+
+_HINTS = {
+    "faulthandler.register": "chain=True keeps it",
+    **{takeover.by: "register it after that" for takeover in TAKEOVERS.values()},
+}
 
 
 def _never_marks(script: Script, later: Handler, first: Handler, number: int) -> bool:

@@ -26,6 +26,7 @@ from wbsignal_lint.script.facts import (
     Script,
     SignalUse,
 )
+from wbsignal_lint.script.framework_calls import as_command, call_of_framework, group_member
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.importing import Importer
 from wbsignal_lint.script.interpreter import CallArguments
@@ -62,11 +63,6 @@ __all__ = ["Collector", "is_known_call"]
 _PREVIOUS = frozenset({"signal.getsignal", "signal.signal"})
 _UNCATCHABLE = frozenset({int(signal.SIGKILL), int(signal.SIGSTOP)})
 
-# Runners that call the function they are given, in place.
-_CALLS_ITS_ARGUMENT = frozenset(
-    {"absl.app.run", "tensorflow.app.run", "tensorflow.compat.v1.app.run", "fire.Fire", "typer.run", "tyro.cli"}
-)
-
 _HARMLESS = sys.stdlib_module_names | {"wandb", "torch", "numpy", "jax", "tensorflow", "tqdm", "loguru"}
 """Modules whose functions mark no run."""
 _TASKS = frozenset({"create_task", "ensure_future", "wait_for", "shield"})
@@ -99,6 +95,12 @@ class Collector(Importer):
         self._handler_calls: dict[int, HandlerCall] = {}
         self._written: list[tuple[set[str], ast.expr]] = []
         self._seen: set[tuple[object, ...]] = set()
+        self.commands: dict[int, list[Function]] = {}
+        """The functions that were added to an app or a group of commands, by its number."""
+        self.in_command = 0
+        """How many of a framework's commands are being run, one inside the other."""
+        self.settings: set[int] = set()
+        """Where objects are made whose settings have a framework take a signal."""
         self._sites = itertools.count(1)
 
     # -- hooks of the interpreter ---------------------------------------------------------------------------------
@@ -184,6 +186,17 @@ class Collector(Importer):
         self.instances[id(cls.node)] = instance
         return instance
 
+    # -- frameworks -----------------------------------------------------------------------------------------------
+
+    def attribute(self, base: Value, name: str, state: State) -> Value:
+        """Return the value of ``base.name``; some frameworks' objects have methods that matter."""
+        return group_member(base, name) or super().attribute(base, name, state)
+
+    def _decorated(self, decorator: Value, value: Value, state: State) -> Evaluated:
+        """Let frameworks make commands of functions."""
+        command = as_command(self, decorator, value)
+        return [(state, command)] if command is not None else super()._decorated(decorator, value, state)
+
     # -- calls ----------------------------------------------------------------------------------------------------
 
     def call(self, node: ast.Call, state: State) -> Evaluated:
@@ -227,15 +240,9 @@ class Collector(Importer):
             around = early and state.hooked and isinstance(node.func, ast.Attribute)
             seen = state.hooked and not early
             return self.leave(node, arguments.get(0), state, "sys.exit", seen=seen, around_init=around)
-        if path in _CALLS_ITS_ARGUMENT and arguments.positional:
-            hooked = state.hooked
-            results = self.call_value(arguments.positional[0], node, CallArguments(starred=True), state)
-            if path != "absl.app.run":
-                return results
-            for after, value in results:
-                # absl ends with sys.exit(main(argv)).
-                self.leave(node, value, after, "app.run", seen=False, around_init=after.hooked and not hooked)
-            return []
+        results = call_of_framework(self, callee, node, arguments, state)
+        if results is not None:
+            return results
         return self._call_by_name(callee, path, node, arguments, state)
 
     def _call_by_name(
@@ -325,7 +332,7 @@ class Collector(Importer):
 
     def leave(
         self,
-        node: ast.Call,
+        node: ast.AST,
         code: Value | None,
         state: State,
         how: str,
@@ -429,6 +436,7 @@ class Collector(Importer):
             found.handler = self._handler_for(bound)
             if found not in found.handler.registrations:
                 found.handler.registrations.append(found)
+            self._note_return(found.handler, number)
         if self.started_by not in found.started_by:
             found.started_by.append(self.started_by)
         use = self._use(number, argument)
@@ -485,11 +493,17 @@ class Collector(Importer):
             return
         if not any(found.node is node and found.number == number for found in self.script.replacements):
             later = self._handler_for(bound) if now is not None and bound is not None else None
-            kept = not self._is_statement(node)
+            kept = by == "signal.signal" and not self._is_statement(node)
             replacement = Replacement(
                 node, number, earlier, handler, later, by, self.context, state.trained is not None, kept
             )
             self.script.replacements.append(replacement)
+
+    def _note_return(self, handler: Handler, number: int) -> None:
+        """Forget that a handler lost a signal, now that it has it back."""
+        lost = [found for found in self.script.replacements if found.handler is handler and found.number == number]
+        for found in lost:
+            self.script.replacements.remove(found)
 
     def _is_statement(self, node: ast.Call) -> bool:
         """Say whether a call stands by itself, so that nobody sees what it returns."""

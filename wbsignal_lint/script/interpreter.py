@@ -214,9 +214,15 @@ class Interpreter(Evaluator):
             return [(state, Completion(Ending.RAISE, node, how="raise"))]
         target: ast.expr = node.exc
         arguments: list[ast.expr] = []
-        if isinstance(target, ast.Call) and isinstance(target.func, (ast.Name, ast.Attribute)) and not target.keywords:
-            arguments = [_argument(argument) for argument in target.args]
-            target = target.func
+        if isinstance(target, ast.Call) and isinstance(target.func, (ast.Name, ast.Attribute)):
+            if not target.keywords:
+                arguments = [_argument(argument) for argument in target.args]
+                target = target.func
+            elif not target.args and [word.arg for word in target.keywords] == ["code"]:
+                # typer.Exit(code=143)
+                if isinstance(self.evaluate(target.func, state.fork())[0][1], External):
+                    arguments = [target.keywords[0].value]
+                    target = target.func
         paths: list[Path] = []
         hooked = state.hooked
         for after, values in self.evaluate_all([target, *arguments], state):

@@ -13,7 +13,17 @@ from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.project import Module, Program, ReadModule
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
-from wbsignal_lint.script.values import UNKNOWN, BoundMethod, Class, Function, Partial, SignalNumber, Value, function_of
+from wbsignal_lint.script.values import (
+    UNKNOWN,
+    BoundMethod,
+    Class,
+    Command,
+    Function,
+    Partial,
+    SignalNumber,
+    Value,
+    function_of,
+)
 
 __all__ = ["parse", "read_program", "read_script"]
 
@@ -175,7 +185,8 @@ def _follow_method(collector: Collector, method: Function, heap: Heap) -> Heap:
 def _functions(tree: ast.Module, heap: Heap) -> list[tuple[str, Function]]:
     """Return the functions of the module and the methods of its classes, in the order they are written."""
     found: list[tuple[str, Function]] = []
-    for name, value in heap.names(MODULE):
+    for name, bound in heap.names(MODULE):
+        value = bound.function if isinstance(bound, Command) else bound
         if not isinstance(value, (Function, Class)) or value.frames[0] != MODULE:
             continue  # what is imported was not written to be an entry of this script
         if isinstance(value, Function):

@@ -10,6 +10,7 @@ __all__ = [
     "UNKNOWN",
     "BoundMethod",
     "Class",
+    "Command",
     "Const",
     "Coroutine",
     "External",
@@ -103,6 +104,15 @@ class Class(Value):
     node: ast.ClassDef
     frames: tuple[int, ...]
     bases: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Command(Value):
+    """A function that a framework's decorator has made a command: calling it runs it as a program does."""
+
+    path: str
+    """The decorator."""
+    function: Function
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wbsignal_lint.script.frameworks.evidence import Known
 
-__all__ = ["ELSEWHERE", "TAKEOVERS", "Takeover"]
+__all__ = ["ELSEWHERE", "SETTINGS", "TAKEOVERS", "Takeover", "takeover_of"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,18 @@ TAKEOVERS: Mapping[str, Takeover] = {
         setting="enable_jit_checkpoint",
     ),
 }
+
+SETTINGS = frozenset(takeover.setting for takeover in TAKEOVERS.values() if takeover.setting is not None)
+"""The arguments that make some of them happen."""
+
+
+def takeover_of(path: str) -> Takeover | None:
+    """Return what a call takes away, by its canonical name; the trainers built on Hugging Face's do what that does."""
+    package, _, name = path.partition(".")
+    if package in ("transformers", "trl") and name.endswith("Trainer"):
+        path = "transformers.Trainer"
+    return TAKEOVERS.get(path)
+
 
 ELSEWHERE: Mapping[str, frozenset[str]] = {
     path: frozenset({"submit", "map_array"})
