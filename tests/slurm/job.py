@@ -28,6 +28,8 @@ END_TIMEOUT = 60.0
 HEED_TIME = 8.0
 """Seconds that a job has after the signal of ``--signal`` before its time is up."""
 RESTART_TIMEOUT = 60.0
+SETTLE = 1.0
+"""Seconds after which a job's state counts as its last."""
 
 # What a job asks of a cluster says nothing of signals, and one machine can't give it.
 _RESOURCES = re.compile(
@@ -117,6 +119,8 @@ class _Job:
         self.logs: dict[Path, TransactionLog] = {}
         self.job = ""
         self.preempting = ""
+        self.last_state = ("", 0)
+        self.last_change = 0.0
 
     def run(self, script: str, event: Event, name: str, follow_restart: bool) -> JobResult:
         directive = _SIGNAL.search(script)
@@ -195,11 +199,15 @@ class _Job:
         return state[1], int(restarts[1])
 
     def is_over(self) -> bool:
-        """Whether the job has ended, for good or to wait in the queue again."""
-        state, _ = self.state()
-        return state not in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING") or (
-            state == "PENDING" and bool(self.logs)
+        """Whether the job has ended, for good or to wait in the queue again, and stays so."""
+        state = self.state()
+        if state != self.last_state:
+            self.last_state, self.last_change = state, time.monotonic()
+        over = state[0] not in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING") or (
+            state[0] == "PENDING" and bool(self.logs)
         )
+        # A requeued job goes through other states on its way back into the queue.
+        return over and time.monotonic() - self.last_change > SETTLE
 
     def comes(self, seconds: float, come: Callable[[], bool]) -> bool:
         """Wait for something; tell whether it came in time."""
