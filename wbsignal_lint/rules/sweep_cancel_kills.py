@@ -1,0 +1,86 @@
+"""WBS413."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wbsignal_lint.contract import describe_outcome
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.running import CLIENTS
+from wbsignal_lint.rules.base import LaunchRule
+
+__all__ = ["SweepCancelKills"]
+
+
+class SweepCancelKills(LaunchRule):
+    """`wandb sweep --cancel` kills the runs of a sweep; no handler hears of it.
+
+    ## What it finds
+
+    `wandb sweep --cancel …`, also as `python -m wandb sweep --cancel`, through whatever runs it.
+
+    ## Why it matters
+
+    The server tells every agent of the sweep to exit, and the agent sends SIGKILL to its run at once. No signal handler
+    runs, no checkpoint is written, `finish()` is not reached and no exit code is sent. `--stop` lets the runs that are
+    under way come to their end and starts no further ones.
+
+    ## Example
+
+    Bad:
+
+    ```bash
+    wandb sweep --cancel lab/vision/z8x6c4v2
+    ```
+
+    Good:
+
+    ```bash
+    wandb sweep --stop lab/vision/z8x6c4v2
+    ```
+
+    ## Fix
+
+    Unsafe: replaces `--cancel` by `--stop`. Unsafe because the runs then go on to their end, which may not be what was
+    wanted. Where the option comes from a variable of which the file does not tell the place, there is no fix.
+
+    ## Leaves alone
+
+    `--stop`, `--pause` and `--resume`; `wandb sweep --help`; printed hints, comments, patterns.
+
+    ## Source
+
+    `wandb sweep --help`; measured with wandb 0.31.0: the agent's answer to the server's `exit` command is SIGKILL to
+    its child, and nothing is recorded.
+    """
+
+    code = "WBS413"
+    name = "sweep-cancel-kills"
+    severity = Severity.WARNING
+    fixes = (Applicability.UNSAFE,)
+
+    def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield every `--cancel` of a sweep."""
+        seen = set()
+        for command in launch.commands:
+            words = command.words
+            if len(words) < 3 or words[0].program not in CLIENTS or words[1].value != "sweep":
+                continue
+            if any(word.value in ("--help", "-h") for word in words):
+                continue
+            for word in words[2:]:
+                place = word.literal.span
+                if word.value != "--cancel" or place in seen:
+                    continue
+                seen.add(place)
+                stands = word.literal.is_contiguous
+                fix = Fix("Replace --cancel by --stop", (Edit(place, "--stop"),), Applicability.UNSAFE)
+                yield self.at(
+                    place if stands else word.span,
+                    "this kills the runs of the sweep with SIGKILL: none of them can save anything or tell W&B how it "
+                    "ended; --stop lets them finish and starts no others",
+                    outcome=describe_outcome("SIGKILL", False, None),
+                    fix=fix if stands else None,
+                    scope=command.span,
+                )
