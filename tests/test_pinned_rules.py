@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import FIXTURES, lint
+from tests.support import FIXED_JOB, FIXTURES, JOB, lint
 
 
 def codes(folder: Path, *options: str) -> list[str]:
@@ -44,3 +44,46 @@ def test_just_in_time_checkpoints_came_with_transformers_5(tmp_path: Path, pin: 
     (tmp_path / "requirements.txt").write_text(f"{pin}\n")
 
     assert codes(tmp_path) == ["WBS107"] * found
+
+
+@pytest.mark.parametrize(
+    ("pin", "found"),
+    [
+        ("", True),
+        ("wandb>=0.28.2", True),
+        ("wandb==0.31.0", True),
+        ("wandb>=0.19", True),
+        ("wandb==0.25.1", False),
+        ("wandb<0.28", False),
+    ],
+)
+def test_older_clients_record_the_number_of_a_bool(tmp_path: Path, pin: str, found: bool) -> None:
+    script = FIXTURES / "exit-status-type" / "bad_exit_true.py"
+    (tmp_path / "train.py").write_text(script.read_text())
+    (tmp_path / "requirements.txt").write_text(f"{pin}\n")
+
+    assert codes(tmp_path) == ["WBS311"] * found
+
+
+@pytest.mark.parametrize(("pin", "found"), [("", True), ("wandb>=0.13.11", True), ("wandb==0.12.21", False)])
+@pytest.mark.parametrize("form", ["bad_except_system_exit", "bad_atexit"])
+def test_old_clients_keep_the_exit_code_that_finish_is_not_given(
+    tmp_path: Path, form: str, pin: str, found: bool
+) -> None:
+    script = FIXTURES / "finish-hides-failure" / f"{form}.py"
+    (tmp_path / "train.py").write_text(script.read_text())
+    (tmp_path / "requirements.txt").write_text(f"{pin}\n")
+
+    assert codes(tmp_path, "--select", "WBS304") == ["WBS304"] * found
+
+
+@pytest.mark.parametrize(
+    ("pin", "is_safe"),
+    [("", True), ("wandb", True), ("wandb>=0.24", True), ("wandb==0.31.0", True), ("wandb<0.24", False)],
+)
+def test_the_agents_option_is_inserted_where_the_pinned_client_has_it(tmp_path: Path, pin: str, is_safe: bool) -> None:
+    (tmp_path / "job.sh").write_text(JOB)
+    (tmp_path / "requirements.txt").write_text(f"{pin}\n")
+    lint("--isolated", "--fix", "--select", "WBS401", "job.sh", cwd=tmp_path)
+
+    assert (tmp_path / "job.sh").read_text() == (FIXED_JOB if is_safe else JOB)

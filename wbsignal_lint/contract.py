@@ -13,7 +13,11 @@ from enum import Enum
 
 __all__ = [
     "DOCUMENTED",
+    "FINISH_FORGETS_EXIT",
+    "FORWARDS_SIGNALS",
+    "KEYBOARD_INTERRUPT_CODE",
     "PREEMPTION_SIGNALS",
+    "REFUSES_BOOL_STATUS",
     "SERVER_TIMEOUT",
     "Scenario",
     "State",
@@ -28,6 +32,15 @@ SERVER_TIMEOUT = "about 5 minutes"
 
 PREEMPTION_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGXCPU")
 """Signals that clusters announce a preemption with; SIGINT belongs to the person at the keyboard. A setting."""
+
+FINISH_FORGETS_EXIT = "0.13.11"
+"""The first wandb measured in which finish() without a code overwrites the one given to sys.exit(); 0.12.21 kept it."""
+
+FORWARDS_SIGNALS = "0.24.0"
+"""The first wandb whose agent has ``--forward-signals``; 0.23.1 answers "No such option"."""
+
+REFUSES_BOOL_STATUS = "0.28.2"
+"""The first wandb measured that fails on a bool as exit status; 0.25.1 recorded its number."""
 
 KEYBOARD_INTERRUPT_CODE = 255
 """What the client records when an unhandled KeyboardInterrupt ends the process; the server shows such a run KILLED."""

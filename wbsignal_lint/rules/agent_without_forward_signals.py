@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from wbsignal_lint.contract import describe_outcome
+from wbsignal_lint.contract import FORWARDS_SIGNALS, describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Severity
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding, LaunchFile
+from wbsignal_lint.pins import Pin
 from wbsignal_lint.rules.base import LaunchRule
 
 __all__ = ["AgentWithoutForwardSignals"]
 
 OPTION = "--forward-signals"
-FIRST_VERSION = (0, 24)
-"""The first wandb that has the option; 0.23.1 answers "No such option"."""
 
 
 class AgentWithoutForwardSignals(LaunchRule):
@@ -55,9 +55,9 @@ class AgentWithoutForwardSignals(LaunchRule):
     Inserts `--forward-signals` behind the word `agent`, wherever that stands: in quotes, in a here-document, in the
     variable that holds the command. Where the word does not stand in the file, there is no fix.
 
-    The option exists from wandb 0.24.0 on. In a file that itself installs an older client the fix is unsafe: that agent
-    refuses the option and does not start. In a list the option becomes an element of its own, in the layout of the
-    list.
+    The option exists from wandb 0.24.0 on. Where the file itself installs an older client, or the project pins one, the
+    fix is unsafe: that agent refuses the option and does not start. In a list the option becomes an element of its own,
+    in the layout of the list.
 
     ## Leaves alone
 
@@ -97,16 +97,8 @@ class AgentWithoutForwardSignals(LaunchRule):
     def _fix(agent: AgentCommand, launch: LaunchFile) -> Fix | None:
         if agent.slot is None:
             return None
-        too_old = any(_version(text) < FIRST_VERSION for text, _ in launch.wandb_versions)
+        pins = [Pin((f"=={text}",), Path()) for text, _ in launch.wandb_versions]
+        pins += [launch.pins["wandb"]] if "wandb" in launch.pins else []
+        too_old = any(pin.surely_below(FORWARDS_SIGNALS) for pin in pins)
         applicability = Applicability.UNSAFE if too_old else Applicability.SAFE
         return Fix(f"Insert {OPTION}", (agent.slot.insert(OPTION),), applicability)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version: ``0.23.1rc1`` gives ``(0, 23, 1)``."""
-    numbers: list[int] = []
-    for part in text.split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)

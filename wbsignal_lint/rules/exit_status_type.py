@@ -60,7 +60,8 @@ class ExitStatusType(ScriptRule):
 
     ## Leaves alone
 
-    `sys.exit("message")`, which Python prints and W&B records as 1; values that are not known.
+    `sys.exit("message")`, which Python prints and W&B records as 1; values that are not known; a bool where the project
+    pins a wandb before 0.28.2, the first measured that fails on it (0.25.1 recorded its number).
 
     ## Source
 

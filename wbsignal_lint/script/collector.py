@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from wbsignal_lint.contract import FINISH_FORGETS_EXIT, REFUSES_BOOL_STATUS
 from wbsignal_lint.script.effects import EFFECTS, add_signal_handler
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier, own_nodes
 from wbsignal_lint.script.facts import (
@@ -341,6 +342,8 @@ class Collector(Importer):
         around_init: bool = False,
     ) -> Evaluated:
         """End the process by ``SystemExit``."""
+        if isinstance(code, Const) and isinstance(code.value, bool) and self.is_older_than(REFUSES_BOOL_STATUS):
+            code = Const(int(code.value))
         completion = Completion(Ending.EXIT, node, code or NONE, seen, how, around_init, "builtins.SystemExit")
         if seen:
             state.exit_called = code or NONE
@@ -391,10 +394,17 @@ class Collector(Importer):
             state.run = RunState.MAYBE
         elif state.run is not RunState.FINISHED:
             state.recorded = Const(0) if code is None or code == NONE else code
+            if code is None and state.exit_called is not None and self.is_older_than(FINISH_FORGETS_EXIT):
+                state.recorded = state.exit_called
             state.run = RunState.FINISHED
             given = f"records {state.recorded.value}" if isinstance(state.recorded, Const) else "records its exit code"
             state.decided = Decision(Cause.FINISH, f"{last_identifier(node.func)}() {given}", node)
         return [(state, NONE)]
+
+    def is_older_than(self, version: str) -> bool:
+        """Say whether the project surely has a wandb from before a version."""
+        pin = self.script.pins.get("wandb")
+        return pin is not None and pin.surely_below(version)
 
     def train(self, node: ast.Call, state: State, *, blocking: bool) -> list[State]:
         """Take note of a step of training, or of a call that trains to its end; return the states it leads to."""

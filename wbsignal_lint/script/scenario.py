@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from wbsignal_lint.contract import FINISH_FORGETS_EXIT, KEYBOARD_INTERRUPT_CODE
 from wbsignal_lint.script.collector import Collector, is_known_call
 from wbsignal_lint.script.ends import End, end_of
 from wbsignal_lint.script.evaluator import Evaluated, arguments_of, last_identifier
@@ -472,6 +473,11 @@ class Player(Collector):
     def end(self, state: State, completion: Completion) -> list[End]:
         """Say what the end of a path leaves behind: what atexit functions do, what W&B's hooks record."""
         states = [state]
+        uncaught = completion.ending is Ending.RAISE and state.hook_replaced is None and state.exit_called is None
+        if uncaught and self.at_exit and self.is_older_than(FINISH_FORGETS_EXIT):
+            # An old finish() keeps what W&B's exception hook has seen.
+            interrupted = completion.exception == "builtins.KeyboardInterrupt"
+            state.exit_called = Const(KEYBOARD_INTERRUPT_CODE if interrupted else 1)
         if completion.ending is not Ending.DEAD:
             states = self._run_at_exit(state)
         return [end_of(after, completion) for after in states]
