@@ -305,9 +305,6 @@ class Expressions:
     def _on_Starred(self, node: ast.Starred) -> Value:
         return self.value(node.value)
 
-    def _on_Lambda(self, node: ast.Lambda) -> Value:
-        return Function(node, self.scopes)
-
     def _on_Call(self, node: ast.Call) -> Value:
         return self.call(node)
 

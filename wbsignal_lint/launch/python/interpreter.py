@@ -20,6 +20,7 @@ from wbsignal_lint.launch.python.values import (
     Instance,
     Items,
     Named,
+    Table,
     Text,
     Value,
     alternatives,
@@ -31,7 +32,7 @@ __all__ = ["Interpreter"]
 
 _MAX_DEPTH = 8
 """Calls of functions of the file that are followed into one another."""
-_MAX_STATEMENTS = 50_000
+_MAX_STATEMENTS = 20_000
 """Statements that are gone through in one file, repeated ones included."""
 _GROWS = frozenset({"append", "extend", "insert"})
 
@@ -45,6 +46,8 @@ class Interpreter(Expressions):
         self._entered: list[ast.AST] = []
         self._functions: list[Function] = []
         self._called: set[ast.AST] = set()
+        self._globals: set[str] = set()
+        """Names that some function declares as global; hardly anybody has a local of the same name."""
         self._statements = 0
 
     def run(self, tree: ast.Module) -> None:
@@ -59,7 +62,7 @@ class Interpreter(Expressions):
 
     # Functions
 
-    def enter(self, function: Function, arguments: Sequence[Value], keywords: dict[str, Value]) -> Value:
+    def enter(self, function: Function, arguments: Sequence[Element], keywords: dict[str, Value]) -> Value:
         """Run a function of the file; return what it returns."""
         node = function.node
         if node in self._entered or len(self._entered) >= _MAX_DEPTH:
@@ -68,7 +71,7 @@ class Interpreter(Expressions):
         outer = self.scopes
         scope: dict[str, Value] = {}
         self.scopes = (*function.scopes, scope)
-        self._bind_parameters(function, [*function.bound, *arguments], keywords, scope)
+        self._bind_parameters(function, [*map(Element, function.bound), *arguments], keywords, scope)
         self._entered.append(node)
         self._returned.append([])
         try:
@@ -83,20 +86,23 @@ class Interpreter(Expressions):
             self.scopes = outer
 
     def _bind_parameters(
-        self, function: Function, arguments: list[Value], keywords: dict[str, Value], scope: dict[str, Value]
+        self, function: Function, arguments: list[Element], keywords: dict[str, Value], scope: dict[str, Value]
     ) -> None:
         parameters = function.node.args
         positional = [*parameters.posonlyargs, *parameters.args]
         defaults = [None] * (len(positional) - len(parameters.defaults)) + list(parameters.defaults)
         is_called = bool(arguments or keywords)
         if function.owner is not None and not function.bound and positional:
-            arguments = [function.owner, *arguments] if not is_called else arguments
+            arguments = arguments if is_called else [Element(function.owner)]
         for parameter, default in [
             *zip(positional, defaults, strict=True),
             *zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True),
         ]:
             if arguments and parameter in positional:
-                scope[parameter.arg] = arguments.pop(0)
+                given = arguments[0]
+                scope[parameter.arg] = UNKNOWN if given.is_list else given.value
+                if not given.is_list:  # else it can be any number of them
+                    del arguments[0]
             elif parameter.arg in keywords:
                 scope[parameter.arg] = keywords[parameter.arg]
             else:
@@ -105,12 +111,12 @@ class Interpreter(Expressions):
                 scope[parameter.arg] = worth if is_called or isinstance(worth, (Text, Items)) else UNKNOWN
         if parameters.vararg:
             scope[parameters.vararg.arg] = (
-                Items(tuple(Element(value) for value in arguments))
-                if is_called
-                else Items((Element(UNKNOWN, is_list=True),))
+                Items(tuple(arguments)) if is_called else Items((Element(UNKNOWN, is_list=True),))
             )
         if parameters.kwarg:
-            scope[parameters.kwarg.arg] = UNKNOWN
+            named = {parameter.arg for parameter in (*positional, *parameters.kwonlyargs)}
+            more = Table({name: value for name, value in keywords.items() if name not in named})
+            scope[parameters.kwarg.arg] = more if is_called else UNKNOWN
         self._bind_decorated(function, positional, scope)
 
     def _bind_decorated(self, function: Function, parameters: Sequence[ast.arg], scope: dict[str, Value]) -> None:
@@ -121,6 +127,11 @@ class Interpreter(Expressions):
             found = self.value(decorator.func if isinstance(decorator, ast.Call) else decorator)
             if isinstance(found, Named) and found.path in DECORATED:
                 scope[parameters[0].arg] = Named(DECORATED[found.path])
+
+    def _on_Lambda(self, node: ast.Lambda) -> Value:
+        function = Function(node, self.scopes)
+        self._functions.append(function)
+        return function
 
     # Statements
 
@@ -169,7 +180,8 @@ class Interpreter(Expressions):
     def bind(self, target: ast.expr, value: Value) -> None:
         """Bind a name, an attribute of an object of the file, or the names of a tuple."""
         if isinstance(target, ast.Name):
-            self.scopes[-1][target.id] = value
+            is_global = target.id in self._globals and len(self.scopes) > 1
+            self.scopes[0 if is_global else -1][target.id] = value
         elif isinstance(target, (ast.Tuple, ast.List)):
             parts: list[Value] = [UNKNOWN] * len(target.elts)
             if isinstance(value, Items) and len(value.elements) == len(parts):
@@ -321,9 +333,7 @@ class Interpreter(Expressions):
     _do_AsyncWith = _do_With
 
     def _do_Global(self, node: ast.Global) -> None:
-        pass
-
-    _do_Nonlocal = _do_Global
+        self._globals.update(node.names)
 
 
 def _leaves(branch: Sequence[ast.stmt]) -> bool:
