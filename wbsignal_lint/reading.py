@@ -105,6 +105,9 @@ def script_of(
         program = Program(entry, read, training_calls)
         if alone or script_gate.trees_pass(module.tree for module in program.modules):
             script = read_program(program, settings)
+            if not program.is_small and not script.registrations and not script.marks:
+                # No handlers after all: not worth playing events through many files.
+                return read_program(Program(entry), settings) if alone else None
             return script if alone or script.has_run else None
         return None
 

@@ -179,7 +179,9 @@ class Collector(Importer):
 
     def worth_following(self, function: Function) -> bool:
         """Say whether a function can matter: everything in a handler, else what the relevant names lead to."""
-        return self.in_handler or id(function.node) in self.relevant
+        if self.in_handler or self.is_of_script(function):
+            return self.in_handler or id(function.node) in self.relevant
+        return self.steps_elsewhere > 0 and id(function.node) in self.relevant
 
     def new_instance(self, cls: Class) -> Instance:
         """Remember an object of each class, as the receiver of methods that nobody calls."""

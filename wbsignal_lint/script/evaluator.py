@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import operator
 import re
 import signal
@@ -85,6 +86,12 @@ class Frame:
         self.captured = False
         """Whether functions defined in it may outlive the call."""
         self.statement: ast.stmt | None = None
+
+
+@functools.lru_cache(maxsize=4096)
+def scope_of(node: ast.AST | None) -> Scope:
+    """Return the scope of a function or class; it is asked for whenever the function is called."""
+    return Scope(node)
 
 
 class Scope:

@@ -16,6 +16,8 @@ __all__ = ["Importer"]
 _STEPS_OF_A_FILE = 1_500
 """How many statements of an imported file's body are followed; most of them define something."""
 _MAX_DEPTH = 12
+_STEPS_ELSEWHERE = 1_200
+"""After so many statements in other files no more of their functions are followed but by handlers."""
 
 
 class Importer(Interpreter):
@@ -24,6 +26,7 @@ class Importer(Interpreter):
     def __init__(self, program: Program) -> None:
         super().__init__()
         self.program = program
+        self.steps_elsewhere = _STEPS_ELSEWHERE
         self.trainings = 0
         """How often training was come across."""
         self._frames: dict[Module | str, int] = {program.entry: MODULE}
@@ -42,6 +45,11 @@ class Importer(Interpreter):
         """Return the name of the file that a module's frame belongs to."""
         module = next((known for known, number in self._frames.items() if number == frame), None)
         return module.path.stem if isinstance(module, Module) and module.path is not None else ""
+
+    def run_statement(self, node: ast.stmt, state: State) -> list[Path]:
+        """Execute one statement, and count those of other files."""
+        self.steps_elsewhere -= self.frame.frames[0] != MODULE
+        return super().run_statement(node, state)
 
     # -- import statements ------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from wbsignal_lint.script.evaluator import (
     is_pool,
     last_identifier,
     own_nodes,
+    scope_of,
 )
 from wbsignal_lint.script.state import (
     NORMAL,
@@ -783,7 +784,7 @@ class Interpreter(Evaluator):
     @contextmanager
     def _frame(self, outer: tuple[int, ...], node: ast.AST | None) -> Iterator[Frame]:
         caller = self.frame
-        frame = Frame(next(self._numbers), outer, node, Scope(node))
+        frame = Frame(next(self._numbers), outer, node, scope_of(node))
         self.frame = frame
         self.stack.append(frame)
         try:

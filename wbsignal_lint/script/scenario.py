@@ -169,7 +169,9 @@ class Player(Collector):
 
     def worth_following(self, function: Function) -> bool:
         """Follow everything in the script itself; elsewhere what matters, and what the handler calls."""
-        return self.handling or self.is_of_script(function) or id(function.node) in self.relevant
+        if self.handling or self.is_of_script(function):
+            return True
+        return self.steps_elsewhere > 0 and id(function.node) in self.relevant
 
     def note_write(self, name: str, state: State, *, outside: bool) -> None:
         """Remember which flags the handler sets; they are followed by their values here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from wbsignal_lint.script.relevance import DECISIVE, identifiers
 __all__ = ["Link", "Program"]
 
 _MAX_MODULES = 60
+_FEW = 12
+_LITTLE = 150_000
+"""So many files, and characters in all, are followed together even if none of them has to do with signals."""
+_HANDLES = re.compile(r"signal\.signal\(|add_signal_handler|mark_preempting|from signal import|import signal as")
 _ROUNDS = 6
 _SHORT = 200
 """Files of so few lines lend even functions that no rule speaks of: ``def status(signum): return 128 + signum``."""
@@ -43,6 +48,7 @@ class Program:
         self.modules = [entry]
         self._training_calls = training_calls
         self._links: dict[int, Link] = {}
+        self._decisive: dict[Module, frozenset[int]] = {}
         self._exported: dict[Module, dict[str, set[str]]] = {}
         self._imported: dict[Module, set[str]] = {}
         self._defined: dict[Module, dict[str, ast.AST]] = {}
@@ -50,8 +56,11 @@ class Program:
             self._finder = Finder(entry.path)
             self._known: dict[Path, Module | None] = {entry.path: entry}
             self._discover(read)
-            self._settle()
-            self._keep_what_matters()
+            if self._is_worth_it():
+                self._settle()
+                self._keep_what_matters()
+            else:
+                self.modules = [entry]
 
     def link(self, alias: ast.alias) -> Link | None:
         """Return what a name in an import statement stands for, if that is worth following."""
@@ -63,10 +72,10 @@ class Program:
 
     def relevant(self) -> frozenset[int]:
         """Return ``id()`` of the function nodes worth following."""
-        found: set[int] = set()
-        for module in self.modules:
-            imported = self._imported.get(module, set())
-            found |= module.mentions.relevant(self._training_calls, imported) | module.mentions.small
+        imported = self._imported.get(self.entry, set())
+        found = self.entry.mentions.relevant(self._training_calls, imported) | self.entry.mentions.small
+        for module in self.modules[1:]:
+            found |= self._decisive[module] | (module.mentions.small if _is_short(module) else frozenset())
         return frozenset(found)
 
     # -- which files there are --------------------------------------------------------------------------------------
@@ -95,6 +104,15 @@ class Program:
             found = [package, *children]
         yield from (place for place in found if place is not None)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether all of it can be followed without thinking twice."""
+        return len(self.modules) <= _FEW and sum(len(module.text) for module in self.modules) <= _LITTLE
+
+    def _is_worth_it(self) -> bool:
+        """Say whether following the files together can show much: some of them has handlers, or there are few."""
+        return self.is_small or any(_HANDLES.search(module.text) is not None for module in self.modules)
+
     # -- what of them matters ---------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
@@ -103,8 +121,9 @@ class Program:
         for _ in range(_ROUNDS):
             before = {module: set(names) for module, names in self._exported.items()}
             for module in self.modules:
-                decisive = module.mentions.relevant(self._training_calls, self._imported.get(module, set()), DECISIVE)
-                self._exported[module] = module.mentions.exported(decisive)
+                imported = self._imported.get(module, set())
+                self._decisive[module] = module.mentions.relevant(self._training_calls, imported, DECISIVE)
+                self._exported[module] = module.mentions.exported(self._decisive[module])
             for module, alias, link in aliases:
                 if self._matters(link):
                     self._links[id(alias)] = link
