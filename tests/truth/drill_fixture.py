@@ -15,7 +15,8 @@ Good to know when writing a head:
 - The log is flushed every 10 ms, so a mark that is followed by ``os._exit`` or by SIGKILL is there, as an online server
   would have been told of it: ``P rc=0``.
 - A status below 0 is the signal that ended the process: ``- rc=-15``.
-- ``# drill: none`` runs to the end; ``# drill: SIGTERM SIGTERM`` sends two signals 0.1 s apart.
+- ``# drill: none`` runs to the end; ``# drill: SIGTERM SIGTERM`` sends two signals 0.1 s apart; ``# drill: group
+  SIGTERM`` sends it to the workers that the script forks as well.
 - Several runs in one process are written ``X(0) | P X(143)``.
 """
 
@@ -43,6 +44,8 @@ class Head:
     """What the comment lines at the top of a fixture say about its drill."""
 
     signals: tuple[int, ...]
+    group: bool
+    """The signals go to the whole process group, as a scheduler's do, and not to the script's own process alone."""
     records: dict[str, str]
     """The expected record by the kind of file: ``bad``, ``fixed``, ``good``."""
 
@@ -58,8 +61,9 @@ class Head:
         if "drill" not in head:
             return None
         names = [] if head["drill"] == "none" else head["drill"].split()
+        group = names[:1] == ["group"]
         records = {key.removesuffix("-record"): value for key, value in head.items() if key.endswith("-record")}
-        return cls(tuple(int(signal.Signals[name]) for name in names), records)
+        return cls(tuple(int(signal.Signals[name]) for name in names[group:]), group, records)
 
 
 def kind_of(path: Path) -> str:
@@ -67,17 +71,17 @@ def kind_of(path: Path) -> str:
     return path.name.split("_", 1)[0]
 
 
-def drill_fixture(path: Path, signals: tuple[int, ...]) -> Measurement:
+def drill_fixture(path: Path, signals: tuple[int, ...], *, group: bool = False) -> Measurement:
     """Run one Python fixture in an empty folder and send it the signals after its first log.
 
     A script that is its own agent is online, with a server on this machine that has a sweep of one run for it.
     """
-    command = [sys.executable, str(path.absolute())]
+    command, plan = [sys.executable, str(path.absolute())], Plan(signals, group=group)
     with tempfile.TemporaryDirectory(prefix="wbsignal-fixture-") as folder:
         if not runs_python_agent(command):
-            return drill(command, Plan(signals), server=NO_SERVER, cwd=Path(folder))
+            return drill(command, plan, server=NO_SERVER, cwd=Path(folder))
         with Loopback(Sweep(tuple(command), runs=1)) as server:
-            return drill(command, Plan(signals), server=server.url, mode="online", cwd=Path(folder))
+            return drill(command, plan, server=server.url, mode="online", cwd=Path(folder))
 
 
 def drilled_fixtures() -> list[tuple[Path, Head]]:
@@ -105,7 +109,7 @@ def main() -> int:
             wanted = head.records.get(kind_of(path)) if head else None
             if wanted is None and root.is_dir():
                 continue
-            measured = drill_fixture(path, signals)
+            measured = drill_fixture(path, signals, group=head is not None and head.group)
             verdict = "--" if wanted is None else "ok" if str(measured) == wanted else "DIFFERENT"
             different += verdict == "DIFFERENT"
             says = f"   (head: {wanted})" if verdict == "DIFFERENT" else ""

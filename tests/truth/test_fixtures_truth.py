@@ -59,7 +59,7 @@ def test_every_rule_that_is_drilled_is_drilled_in_every_run() -> None:
     ],
 )
 def test_the_record_is_the_one_that_the_head_claims(path: Path, head: Head) -> None:
-    measured = drill_fixture(path, head.signals)
+    measured = drill_fixture(path, head.signals, group=head.group)
 
     assert str(measured) == head.records[kind_of(path)], measured.output
     assert measured.left_behind == ()

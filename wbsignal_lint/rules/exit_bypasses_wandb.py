@@ -91,12 +91,11 @@ class ExitBypassesWandb(ScriptRule):
                     continue
                 seen.add(id(found.node))
                 yield self._diagnostic(script, found, handler)
-        forks = any(isinstance(node, ast.Attribute) and node.attr == "fork" for node in ast.walk(script.tree))
         for found in script.exits:
             ends_at_once = found.completion.ending is Ending.DEAD
             if id(found.node) in seen or (found.function and id(found.function) in script.handler_functions):
                 continue
-            if self._bypasses(script, found) and not (ends_at_once and forks):
+            if self._bypasses(script, found) and not (ends_at_once and script.forks_itself):
                 seen.add(id(found.node))
                 yield self._diagnostic(script, found, None)
 

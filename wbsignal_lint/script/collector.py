@@ -31,7 +31,7 @@ from wbsignal_lint.script.framework_calls import as_command, call_of_framework, 
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.importing import Importer
 from wbsignal_lint.script.interpreter import CallArguments
-from wbsignal_lint.script.starting import Start, start_of
+from wbsignal_lint.script.starting import Start, forks_of, start_of
 from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
 from wbsignal_lint.script.values import (
     NONE,
@@ -128,6 +128,16 @@ class Collector(Importer):
         """Keep what a handler sets: other code may read it."""
         if self.in_handler:
             state.effects |= {f"?{name}" if outside else name}
+
+    def forget(self) -> tuple[set[tuple[object, ...]], list[LateMark]]:
+        """Start to note anew what was noted already, and return what that was."""
+        noted = self._seen, self._left_out
+        self._seen, self._left_out = set(), []
+        return noted
+
+    def remember(self, seen: set[tuple[object, ...]], left_out: list[LateMark]) -> None:
+        """Go back to what had been noted before."""
+        self._seen, self._left_out = seen, left_out
 
     def note_exit(self, node: ast.AST, completion: Completion, state: State) -> None:
         """Keep an exit, once for each kind of state it is reached in."""
@@ -262,6 +272,7 @@ class Collector(Importer):
             return self.finish(node, arguments, state)
         for start in self._starts(node, path, method, arguments):
             self.start(start, state)
+        self._note_fork(node, path, method, arguments, state)
         if method in _TASKS and arguments.positional:
             return [(state, arguments.positional[0])]
         if method == "gather":
@@ -319,6 +330,16 @@ class Collector(Importer):
         given = (*arguments.positional, *(value for name, value in arguments.keywords if name in words))
         functions = [value for value in given if function_of(value) is not None]
         return start_of(node, path, method, arguments, functions)
+
+    def _note_fork(self, node: ast.Call, path: str, method: str, arguments: CallArguments, state: State) -> None:
+        if self.in_handler or self.context is Context.WORKER:
+            return
+        given: dict[str | int, Value] = {**dict(enumerate(arguments.positional)), **dict(arguments.keywords)}
+        may_fork, fork = forks_of(node, path, method, given, state)
+        self.script.may_fork |= may_fork
+        self.script.forks_itself |= path == "os.fork"
+        if fork is not None and not arguments.starred and all(known.node is not node for known in self.script.forks):
+            self.script.forks.append(fork)
 
     def start(self, start: Start, state: State) -> None:
         """Take note of a function that is started in a thread or worker."""

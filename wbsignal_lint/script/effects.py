@@ -10,7 +10,15 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from wbsignal_lint.script.evaluator import MAIN_THREAD, OTHER_THREAD, Evaluated, external, last_identifier
+from wbsignal_lint.script.evaluator import (
+    MAIN_PROCESS,
+    MAIN_THREAD,
+    OTHER_THREAD,
+    WORKER_PROCESS,
+    Evaluated,
+    external,
+    last_identifier,
+)
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
@@ -18,7 +26,7 @@ from wbsignal_lint.script.facts import (
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS
 from wbsignal_lint.script.interpreter import CallArguments
-from wbsignal_lint.script.starting import Start
+from wbsignal_lint.script.starting import SPAWNING, Start
 from wbsignal_lint.script.state import Completion, Ending, RunState, State
 from wbsignal_lint.script.values import (
     NONE,
@@ -252,6 +260,30 @@ def _current_thread(collector: Collector, node: ast.Call, arguments: CallArgumen
     return [(state, UNKNOWN if collector.context is Context.THREAD else Result(MAIN_THREAD, 0))]
 
 
+def _in_worker(path: str) -> Effect:
+    """Return what tells workers of multiprocessing, or of a DataLoader, from the main process: ``None`` there."""
+
+    def effect(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+        return [(state, Result(path, 0) if collector.in_worker else NONE)]
+
+    return effect
+
+
+def _current_process(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    return [(state, Result(WORKER_PROCESS if collector.in_worker else MAIN_PROCESS, 0))]
+
+
+def _get_context(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    forks = arguments.get(0, "method") in (None, NONE, Const("fork"))
+    return [(state, External("multiprocessing" if forks else SPAWNING))]
+
+
+def _set_start_method(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
+    if arguments.get(0, "method") not in (NONE, Const("fork")):
+        collector.script.spawns = True
+    return [(state, NONE)]
+
+
 def _main_thread(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     return [(state, Result(MAIN_THREAD, 0))]
 
@@ -332,6 +364,13 @@ EFFECTS: dict[str, Effect] = {
     "faulthandler.register": _faulthandler,
     "signal.Signals": _signals,
     "os.getpid": _getpid,
+    "multiprocessing.parent_process": _in_worker("multiprocessing.parent_process"),
+    "multiprocessing.current_process": _current_process,
+    "multiprocessing.get_context": _get_context,
+    "multiprocessing.set_start_method": _set_start_method,
+    "torch.multiprocessing.get_context": _get_context,
+    "torch.multiprocessing.set_start_method": _set_start_method,
+    "torch.utils.data.get_worker_info": _in_worker("torch.utils.data.get_worker_info"),
     "threading.current_thread": _current_thread,
     "threading.currentThread": _current_thread,
     "threading.main_thread": _main_thread,

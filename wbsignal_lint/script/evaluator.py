@@ -33,7 +33,18 @@ from wbsignal_lint.script.values import (
     Value,
 )
 
-__all__ = ["MAIN_THREAD", "OTHER_THREAD", "Evaluated", "Evaluator", "Frame", "external", "is_pool", "last_identifier"]
+__all__ = [
+    "MAIN_PROCESS",
+    "MAIN_THREAD",
+    "OTHER_THREAD",
+    "WORKER_PROCESS",
+    "Evaluated",
+    "Evaluator",
+    "Frame",
+    "external",
+    "is_pool",
+    "last_identifier",
+]
 
 Evaluated = list[tuple[State, Value]]
 
@@ -64,7 +75,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
 _EVENTS = frozenset({"threading.Event", "asyncio.Event", "multiprocessing.Event"})
 _PID = "os.getpid"
 MAIN_THREAD, OTHER_THREAD = "threading.main_thread", "threading.another_thread"
+MAIN_PROCESS, WORKER_PROCESS = "multiprocessing.main_process", "multiprocessing.worker"
 _THREAD_NAMES = {MAIN_THREAD: "MainThread", OTHER_THREAD: "Thread-1"}
+_NAMES = _THREAD_NAMES | {MAIN_PROCESS: "MainProcess", WORKER_PROCESS: "Process-1"}
 _POOLS = frozenset(
     {
         "concurrent.futures.ThreadPoolExecutor",
@@ -170,6 +183,8 @@ class Evaluator:
     def __init__(self) -> None:
         self.frame = Frame(0, (), None, Scope(None))
         self.escapes: list[Path] = []
+        self.in_worker = False
+        """Follow a forked worker and not the main process."""
         self.assume_main_process = False
         """Take ``rank`` for 0 and ``is_main_process`` for true: where the run lives."""
 
@@ -247,8 +262,8 @@ class Evaluator:
             return Partial(External("builtins.list.append"), (base,), ())
         if isinstance(base, Result) and base.path in _POOLS:
             return External(f"{base.path}.{name}")
-        if isinstance(base, Result) and base.path in _THREAD_NAMES and name == "name":
-            return Const(_THREAD_NAMES[base.path])
+        if isinstance(base, Result) and base.path in _NAMES and name == "name":
+            return Const(_NAMES[base.path])
         if isinstance(base, Result) and base.path in _EVENTS and name in ("set", "clear", "is_set", "isSet", "wait"):
             return Partial(External(f"event.{name}"), (base,), ())
         if isinstance(base, Items) and base.keys is not None and name in ("items", "keys", "values"):
@@ -288,8 +303,8 @@ class Evaluator:
         if isinstance(compare, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
             negate = isinstance(compare, (ast.IsNot, ast.NotEq))
             if _is_pid(left) or _is_pid(right):
-                # Forked workers compare their pid with the one the main process kept: rules follow the main process.
-                return Const(not negate)
+                # Forked workers compare their pid with the one the main process kept.
+                return Const(self.in_worker == negate)
             if isinstance(left, Result) and isinstance(right, Result) and {left.path, right.path} <= {*_THREAD_NAMES}:
                 return Const((left == right) != negate)
             if NONE in (left, right):

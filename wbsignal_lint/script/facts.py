@@ -22,7 +22,7 @@ from wbsignal_lint.script.layout import Layout, shown
 from wbsignal_lint.script.project import Module, Program
 from wbsignal_lint.script.state import Completion, State, Training
 from wbsignal_lint.script.uncalled import uncalled_marks
-from wbsignal_lint.script.values import Function, Value
+from wbsignal_lint.script.values import UNKNOWN, Function, Value, function_of
 
 __all__ = [
     "Context",
@@ -147,6 +147,27 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class Fork:
+    """A call that starts workers as copies of the process, which inherit its handlers and its run."""
+
+    node: ast.Call
+    bound: Mapping[str, Value] | None
+    """What the signals are bound to in the workers, by number; ``None`` for those that are forked again and again while
+    training goes on."""
+    own: frozenset[int] = frozenset()
+    """Numbers of the signals that the workers handle in a way of their own."""
+
+    def inherits(self, handler: Handler, number: int) -> bool:
+        """Say whether a signal that a worker gets runs a handler of the script."""
+        if number in self.own or number not in handler.numbers:
+            return False
+        if self.bound is None:
+            return True
+        function = function_of(self.bound.get(str(number), UNKNOWN))
+        return function is not None and function.node is handler.function.node
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One way in which a handler can end, for one signal."""
 
@@ -171,6 +192,8 @@ class Handler:
     outcomes: list[Outcome] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     finishes: list[Finish] = field(default_factory=list)
+    finishes_in_workers: list[Finish] = field(default_factory=list)
+    """The calls that end the run as a forked worker reaches them; empty if none is known to be forked."""
     marks_made: list[Mark] = field(default_factory=list)
     """The calls of ``mark_preempting()`` that it reaches, each once for every kind of state."""
     reached: set[int] = field(default_factory=set)
@@ -340,6 +363,14 @@ class Script:
     finishes: list[Finish] = field(default_factory=list)
     """Calls that end a run outside handlers."""
     inits: list[Init] = field(default_factory=list)
+    forks: list[Fork] = field(default_factory=list)
+    """Calls that surely fork workers while a run is active."""
+    may_fork: bool = False
+    """Some call may fork workers."""
+    forks_itself: bool = False
+    """It calls ``os.fork()``: what then ends at once may be the child."""
+    spawns: bool = False
+    """Processes are started by another method than forking, or by one that isn't known."""
     late_marks: list[LateMark] = field(default_factory=list)
     handler_functions: frozenset[int] = frozenset()
     """``id()`` of every function node that runs as part of some handler."""
@@ -512,6 +543,12 @@ class Script:
         """Whether following the script came across a run: opened, marked or finished."""
         marks = any(handler.marks_made or handler.finishes for handler in self.handlers)
         return bool(self.inits or self.marks or self.finishes or marks)
+
+    @property
+    def reset(self) -> frozenset[int]:
+        """Numbers of the signals that some code ignores or resets to the default: perhaps that of workers."""
+        away = (Disposition.IGNORE, Disposition.DEFAULT)
+        return frozenset().union(*(found.numbers for found in self.registrations if found.disposition in away))
 
     @property
     def runs_are_managed(self) -> bool:

@@ -165,6 +165,8 @@ def _follow_uncalled(collector: Collector, tree: ast.Module, heap: Heap, skipped
 
 def _follow_handlers(collector: Collector, heap: Heap) -> None:
     """Run the handlers that have not been run yet."""
+    if collector.script.spawns:
+        collector.script.forks.clear()
     for handler in collector.script.handlers:
         if not handler.followed:
             handler.followed = True
@@ -215,6 +217,30 @@ def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
     collector.handler = handler
     executed, collector.executed = collector.executed, set()
     try:
+        _run_handler(collector, handler, heap)
+        if collector.script.forks and handler.finishes:
+            _run_in_worker(collector, handler, heap)
+    finally:
+        handler.reached = set(collector.executed)
+        collector.executed = executed
+        collector.handler = None
+
+
+def _run_in_worker(collector: Collector, handler: Handler, heap: Heap) -> None:
+    """Run a handler as a forked worker does, which inherits it, and keep the calls of ``finish()`` that it reaches."""
+    own = Handler(handler.name, handler.function, handler.value, handler.registrations)
+    noted, left_out = collector.forget()
+    collector.handler, collector.in_worker = own, True
+    try:
+        _run_handler(collector, own, heap)
+        handler.finishes_in_workers = own.finishes
+    finally:
+        collector.in_worker = False
+        collector.remember(noted, left_out)
+
+
+def _run_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
+    try:
         for number in sorted(handler.numbers):
             collector.signal_number = number
             values = handler.value if isinstance(handler.value, Partial) else None
@@ -232,9 +258,6 @@ def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
             handler.outcomes += [Outcome(number, end, after) for after, end in collector.escapes]
     finally:
         collector.escapes = []
-        handler.reached = set(collector.executed)
-        collector.executed = executed
-        collector.handler = None
         collector.signal_number = None
 
 

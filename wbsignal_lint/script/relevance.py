@@ -42,6 +42,9 @@ _NAMES = (
             "learn",
             "wandb",
             "Process",
+            "ProcessPoolExecutor",
+            "DataLoader",
+            "fork",
             "Thread",
             "Pool",
         }
@@ -49,7 +52,19 @@ _NAMES = (
     | TRAIN_FUNCTIONS
 )
 _STEP, _LOG = "optimizer.step", "run.log"
-DECISIVE = _NAMES - {"log", "step", "train", "getpid", "agent", "Process", "Thread", "Pool"} | {_STEP, _LOG}
+DECISIVE = _NAMES - {
+    "log",
+    "step",
+    "train",
+    "getpid",
+    "agent",
+    "Process",
+    "Thread",
+    "Pool",
+    "ProcessPoolExecutor",
+    "DataLoader",
+    "fork",
+} | {_STEP, _LOG}
 """The names for which functions of other files are followed; models and data sets have methods named as the rest."""
 _SMALL = 4
 """Functions of so few statements are always followed: they compute the constants that others use."""

@@ -17,6 +17,7 @@ __all__ = [
     "exit_code",
     "exit_with_signal",
     "finish_before",
+    "guard_process",
     "module_name",
     "standard_handler",
     "whole_call",
@@ -131,6 +132,32 @@ def whole_call(script: Script, node: ast.Call) -> Span:
     return Span(start, span.end - 1)
 
 
+def guard_process(script: Script, handler: Handler) -> Fix | None:
+    """Return the unsafe fix that makes a handler leave at once in every process but the one that loaded the module."""
+    node = handler.function.node
+    if isinstance(node, ast.Lambda) or not script.is_here(node) or script.is_bound(_MAIN_PID):
+        return None
+    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1 else node.body
+    first = script.span(body[0])
+    outermost = [parent for parent in (node, *script.ancestors(node)) if isinstance(parent, ast.stmt)][-1]
+    if not script.editor.is_alone(first) or not script.editor.is_alone(script.span(outermost)):
+        return None
+    os_ = module_name(script, "os")
+    edits = (
+        *os_.edits,
+        script.editor.insert_before(script.span(outermost), [f"{_MAIN_PID} = {os_.name}.getpid()", "", ""]),
+        script.editor.insert_before(first, _pid_guard(os_.name)),
+    )
+    return Fix("Leave at once in forked workers", edits, Applicability.UNSAFE)
+
+
+_MAIN_PID = "MAIN_PID"
+
+
+def _pid_guard(os_: str) -> list[str]:
+    return [f"if {os_}.getpid() != {_MAIN_PID}:", f"    {os_}._exit(0)"]
+
+
 def finish_before(script: Script, statement: ast.stmt, code: str) -> Fix | None:
     """Return the unsafe fix that finishes the run with an exit code right before a statement that leaves."""
     span = script.span(statement)
@@ -158,7 +185,7 @@ def standard_handler(script: Script, init: Init) -> tuple[Edit, ...] | None:
     statement = script.statement(init.node)
     if not script.editor.is_alone(script.span(statement)):
         return None
-    guarded = _forks_workers(script)
+    guarded = script.may_fork
     modules = ("os", "signal", "sys", "wandb") if guarded else ("signal", "sys", "wandb")
     references = {module: module_name(script, module) for module in modules}
     names = {module: reference.name for module, reference in references.items()}
@@ -183,7 +210,7 @@ def _definition(names: dict[str, str], *, guarded: bool, finish: bool) -> list[s
     """Return the lines that define the standard handler, followed by the two blank lines that a function wants."""
     lines = [f"PREEMPTION_SIGNALS = ({names['signal']}.SIGTERM, {names['signal']}.SIGUSR1)"]
     if guarded:
-        lines.insert(0, f"MAIN_PID = {names['os']}.getpid()")
+        lines.insert(0, f"{_MAIN_PID} = {names['os']}.getpid()")
     lines += [
         "",
         "",
@@ -192,26 +219,11 @@ def _definition(names: dict[str, str], *, guarded: bool, finish: bool) -> list[s
         f"        {names['signal']}.signal(preemption_signal, {names['signal']}.SIG_IGN)",
     ]
     if guarded:
-        lines += [f"    if {names['os']}.getpid() != MAIN_PID:", f"        {names['os']}._exit(0)"]
+        lines += [f"    {line}" for line in _pid_guard(names["os"])]
     lines += [f"    if {names['wandb']}.run is not None:", f"        {names['wandb']}.run.mark_preempting()"]
     if finish:
         lines.append(f"        {names['wandb']}.finish(exit_code=128 + signum)")
     return [*lines, f"    {names['sys']}.exit(128 + signum)", "", ""]
-
-
-def _forks_workers(script: Script) -> bool:
-    """Say whether workers are forked, which inherit the handler."""
-    words = {"multiprocessing", "ProcessPoolExecutor", "DataLoader", "fork"}
-    for node in ast.walk(script.tree):
-        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] in words for alias in node.names):
-            return True
-        if isinstance(node, ast.ImportFrom) and (
-            (node.module or "").split(".")[0] in words or any(alias.name in words for alias in node.names)
-        ):
-            return True
-        if isinstance(node, ast.Attribute) and node.attr in words:
-            return True
-    return False
 
 
 def _merged(imports: tuple[Edit, ...]) -> tuple[Edit, ...]:
