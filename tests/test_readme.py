@@ -69,7 +69,7 @@ def test_the_settings_shown_are_valid_and_complete(tmp_path: Path) -> None:
 def test_every_option_mentioned_exists(tmp_path: Path) -> None:
     commands = ((), ("drill",), ("forecast",), ("rule",))
     helps = "".join(lint(*command, "--help", cwd=tmp_path).stdout for command in commands)
-    of_wandb = {"--forward-signals", "--cancel"}
+    of_wandb = {"--forward-signals", "--cancel", "--term-timeout"}
     mentioned = set(re.findall(r"--[a-z][a-z-]+", README)) - of_wandb
 
     assert {"--fix", "--diff", "--compare"} <= mentioned
