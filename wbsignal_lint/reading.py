@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from dataclasses import replace
@@ -26,6 +27,8 @@ COMFORTABLE_DEPTH = 150
 _MAX_DEPTH = 3000
 """Deeper than this is refused: fixes are built with LibCST, whose native parser has no guard (see nesting.py)."""
 _TOO_DEEP = "nesting too deep"
+_TYPE_PARAMETERS = re.compile(r"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\[|\s*type\s+\w+.*=")
+"""``def first[T](…)``, ``class Box[T]:``, ``type Pair = …``: since Python 3.12."""
 
 
 class Unreadable(Exception):
@@ -51,7 +54,8 @@ def parse_python(text: str) -> ast.Module:
             return ast.parse(text)
     except SyntaxError as error:
         newer = ""
-        if error.msg.startswith("f-string") and sys.version_info < (3, 12):
+        is_newer = error.msg.startswith("f-string") or _TYPE_PARAMETERS.match(error.text or "") is not None
+        if is_newer and sys.version_info < (3, 12):
             running = f"{sys.version_info.major}.{sys.version_info.minor}"
             newer = f" (if this is Python 3.12 or newer, run wbsignal-lint with that; this is {running})"
         raise Unreadable(f"syntax error: {error.msg}{newer}", error.lineno or None, error.offset or None) from None
