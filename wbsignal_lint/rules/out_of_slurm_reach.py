@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
@@ -71,7 +70,8 @@ class OutOfSlurmReach(LaunchRule):
 
     code = "WBS418"
     name = "out-of-slurm-reach"
-    severity = Severity.ERROR
+    severity = Severity.WARNING
+    graver = Severity.ERROR
     confidence = Confidence.MEDIUM
     fixes = (Applicability.UNSAFE,)
 
@@ -89,15 +89,15 @@ class OutOfSlurmReach(LaunchRule):
 
     def _finding(self, job: BatchJob, started: Started) -> Diagnostic:
         also = ", with or without --forward-signals" if started.is_agent else ""
-        found = self.at(
+        return self.at(
             started.span,
             f"SLURM signals the batch shell and srun's tasks only (by default): at a preemption, time limit or scancel "
             f"this {started.what} is killed without having been told{also}; start it with srun or exec",
             outcome=describe_outcome("SLURM's SIGTERM", False, None),
             fix=self._fix(job, started),
             scope=started.first.span,
+            graver=started.is_agent,
         )
-        return found if started.is_agent else replace(found, severity=Severity.WARNING)
 
     @staticmethod
     def _fix(job: BatchJob, started: Started) -> Fix | None:
