@@ -94,9 +94,10 @@ def test_there_are_five_mistakes_each_with_what_is_recorded() -> None:
     assert all(mistake.recorded for mistake in mistakes())
 
 
-def test_the_forecast_shown_is_the_one_that_is_made() -> None:
-    command, shown = next((words[0], output) for words, output in console_blocks() if " forecast " in words[0])
-
+@pytest.mark.parametrize(
+    ("command", "shown"), [(words[0], output) for words, output in console_blocks() if " forecast " in words[0]]
+)
+def test_the_forecast_shown_is_the_one_that_is_made(command: str, shown: str) -> None:
     done = run([*CLI, *command.split()[1:]], ROOT, environment={"COLUMNS": "80"})
 
     assert done.stdout == shown, done.stderr

@@ -60,6 +60,8 @@ class Row:
     """All that can happen: one outcome if it was measured, several where the script's paths part."""
     launcher: str = ""
     """What stands between the cluster and the script, such as ``wandb agent``; empty for the script alone."""
+    event: str = ""
+    """What the scheduler calls it, where that is more than the signal: ``time limit``."""
 
     def verdict(self, outcome: Outcome) -> Verdict | None:
         """Return the final state that an outcome leads to, or ``None`` if it is unknown or there is no run."""
@@ -78,6 +80,7 @@ class Row:
         return {
             "scenario": self.scenario.value,
             "signal": self.signal,
+            **({"event": self.event} if self.event else {}),
             "launcher": self.launcher or None,
             "handler_run": _json(self.handler_run),
             "outcomes": [

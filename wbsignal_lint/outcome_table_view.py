@@ -32,8 +32,8 @@ _LABELS = {
 
 
 def label(row: Row) -> str:
-    """Return a row's short name: its signal, or what else happens."""
-    return row.signal or _LABELS.get(row.scenario, row.scenario.value)
+    """Return a row's short name: what the scheduler calls it, its signal, or what else happens."""
+    return row.event or row.signal or _LABELS.get(row.scenario, row.scenario.value)
 
 
 def print_table(rows: Sequence[Row], title: str, file: TextIO) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from wbsignal_lint.settings import SettingsError, nearest_settings
 from wbsignal_lint.sources import Kind, UndecodableSource, decode
 from wbsignal_lint.stack import with_enough_stack
 
-__all__ = ["Unforeseeable", "add_arguments", "main", "rows_of_file", "run"]
+__all__ = ["Unforeseeable", "add_arguments", "main", "rows_of_file", "rows_of_launch", "run"]
 
 
 class Unforeseeable(Exception):
@@ -35,7 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Nothing is run. What cannot be known is said to be unknown, with what would have to be known."
     )
     parser.epilog = "Status: 0 as the documented pattern, 1 a row falls short of it, 2 the script can't be read."
-    parser.add_argument("script", metavar="SCRIPT", help="the Python script, or - for standard input")
+    parser.add_argument(
+        "scripts",
+        metavar="SCRIPT",
+        nargs="+",
+        help="the Python script, or - for standard input; with --launch, the sweep's YAML file may stand before it",
+    )
+    parser.add_argument(
+        "--launch",
+        metavar="JOB",
+        help="the shell or batch script that starts it: say what becomes of each signal that the job gets, on its way "
+        "through script and agent to the training",
+    )
     parser.add_argument("--output-format", choices=["table", "json"], default="table", help="default: table")
     parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save the table as a picture, too")
 
@@ -47,10 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
     from wbsignal_lint import outcome_table_view as view
 
     try:
-        rows = rows_of_file(arguments.script)
+        *sweeps, script = arguments.scripts
+        if len(sweeps) > (arguments.launch is not None):
+            raise Unforeseeable("one Python script at a time; a sweep's file goes with --launch only")
+        rows = rows_of_file(script)
+        if arguments.launch is not None:
+            rows = rows_of_launch(arguments.launch, sweeps[0] if sweeps else None, script, rows)
     except Unforeseeable as error:
         return _fail(str(error))
-    title = f"forecast: {arguments.script}"
+    title = f"forecast: {script}" + (f" launched by {arguments.launch}" if arguments.launch is not None else "")
     if arguments.output_format == "json":
         view.print_json([row.to_json() for row in rows], sys.stdout)
     else:
@@ -89,6 +106,42 @@ def rows_of_file(name: str) -> list[Row]:
     except RecursionError:
         raise Unforeseeable(f"{name}: nesting too deep") from None
     except SettingsError as error:
+        raise Unforeseeable(str(error)) from None
+
+
+def rows_of_launch(job: str, sweep: str | None, script: str, rows: list[Row]) -> list[Row]:
+    """Forecast what becomes of the signals that a job gets.
+
+    Args:
+        job: the path of the shell script that starts the training or its agent.
+        sweep: the path of the sweep's YAML file; ``None`` for W&B's default command.
+        script: the path of the Python script.
+        rows: its own rows.
+
+    Raises:
+        Unforeseeable: a file can't be read, is no sweep, or the job does not start the script.
+    """
+    from wbsignal_lint.forecast.launched import NoRoute, forecast_launch
+    from wbsignal_lint.launch.hosts import read_hosted
+
+    try:
+        text = decode(Path(job).read_bytes(), Kind.SHELL).text
+        command = None
+        if sweep is not None:
+            sweep_text = decode(Path(sweep).read_bytes(), Kind.YAML).text
+            hosted = read_hosted(sweep_text, "yaml")
+            if not hosted.is_whole or (not hosted.sweeps and re.search(r"(?m)^command\s*:", sweep_text)):
+                raise Unforeseeable(f"{sweep}: can't be read as a sweep: YAML with method, parameters and a command")
+            command = hosted.sweeps[0].words if hosted.sweeps else None
+        folder = Path(job).resolve().parent
+        return with_enough_stack(
+            lambda: forecast_launch(Path(job).name, text, folder, Path(script).name, rows, command)
+        )
+    except OSError as error:
+        raise Unforeseeable(f"{error.filename}: {error.strerror or error}") from None
+    except UndecodableSource as error:
+        raise Unforeseeable(error.message) from None
+    except NoRoute as error:
         raise Unforeseeable(str(error)) from None
 
 

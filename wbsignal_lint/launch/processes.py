@@ -35,6 +35,7 @@ __all__ = [
     "job_process",
     "kills_of",
     "line_of",
+    "pass_on",
     "reaches",
     "trap_in_force",
 ]
@@ -48,6 +49,8 @@ class Kind(Enum):
     WRAPPER = "wrapper"
     AGENT = "agent"
     TRAINER = "trainer"
+    OTHER = "other"
+    """Something that runs the training in turn: ``bash -c``, a script in a file."""
 
 
 class Fate(Enum):
@@ -160,6 +163,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
             line.append(Process(Kind.WRAPPER, starter, launch.span, passing, ignores_interrupt=in_background))
         name = launch.trainer.script or "python"
         line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))
+    else:
+        line.append(Process(Kind.OTHER, launch.program or "?", launch.span, ignores_interrupt=in_background))
     return tuple(line)
 
 
@@ -225,9 +230,12 @@ def deliver(script: ShellScript, launch: Launch, signal: str) -> Delivery | None
     if line is None:
         return None
     if line[0].kind is not Kind.SHELL:
-        return Delivery(signal, tuple(_pass_on(line, 0, signal)))
+        return Delivery(signal, tuple(pass_on(line, 0, signal)))
     trap = trap_in_force(script, launch, signal)
     if trap is None or trap.action is Action.RESET:
+        if signal == "INT" and launch.is_foreground and script.shell == "bash":
+            # bash waits for the command, and goes on unless that was ended by SIGINT, too.
+            return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
         return Delivery(signal, (Reception(line[0], signal, Fate.DIES), *_untold(line[1:])), is_awaited=False)
     if trap.action is Action.IGNORE:
         return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
@@ -252,7 +260,7 @@ def deliver(script: ShellScript, launch: Launch, signal: str) -> Delivery | None
     if hit is None or name is None or start is None:
         fate = Fate.UNKNOWN if hit is None or name is None else Fate.UNTOLD
         return Delivery(signal, (head, *(Reception(one, None, fate) for one in line[1:])), trap, awaited)
-    return Delivery(signal, (head, *_pass_on(line, start, name)), trap, awaited)
+    return Delivery(signal, (head, *pass_on(line, start, name)), trap, awaited)
 
 
 def deliver_to_job(script: ShellScript, launch: Launch, signal: str) -> Delivery | None:
@@ -265,7 +273,7 @@ def deliver_to_job(script: ShellScript, launch: Launch, signal: str) -> Delivery
     start = job_process(script, launch)
     if line is None or start is None:
         return None
-    return Delivery(signal, tuple(_pass_on(line, start, signal)))
+    return Delivery(signal, tuple(pass_on(line, start, signal)))
 
 
 def deliver_to_step(script: ShellScript, launch: Launch, signal: str) -> Delivery | None:
@@ -278,7 +286,7 @@ def deliver_to_step(script: ShellScript, launch: Launch, signal: str) -> Deliver
     tasks = [index for index, process in enumerate(line) if process.kind is Kind.WRAPPER and process.name == "srun"]
     if not tasks or tasks[-1] + 1 >= len(line):
         return None
-    return Delivery(signal, tuple(_pass_on(line, tasks[-1] + 1, signal)))
+    return Delivery(signal, tuple(pass_on(line, tasks[-1] + 1, signal)))
 
 
 def reaches(script: ShellScript, kill: Kill, launch: Launch) -> bool | None:
@@ -313,7 +321,7 @@ def _names(target: Target, launch: Launch) -> bool | None:
     return False if target.kind is TargetKind.SELF else None
 
 
-def _pass_on(line: tuple[Process, ...], start: int, signal: str) -> list[Reception]:
+def pass_on(line: tuple[Process, ...], start: int, signal: str) -> list[Reception]:
     """Follow a signal that the process ``line[start]`` gets, down the line."""
     receptions: list[Reception] = []
     current: str | None = signal

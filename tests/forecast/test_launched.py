@@ -1,0 +1,131 @@
+"""``wbsignal-lint forecast --launch`` as its user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.forecast.test_command import GOOD, write
+from wbsignal_lint.cli import main
+
+TRAP = "trap 'kill -TERM \"$PID\"' TERM USR1\n"
+AGENT = "wandb agent --forward-signals me/p/x"
+TWICE = f'#!/bin/bash\n{TRAP}{AGENT} &\nPID=$!\nwait "$PID"\nwait "$PID"\n'
+
+
+def states(
+    job: str, folder: Path, capsys: pytest.CaptureFixture[str], *, sweep: str | None = None
+) -> dict[str, list[str | None]]:
+    """Forecast a job, and return the states of each row by what happens to it."""
+    script = write(folder, GOOD)
+    sweeps = [] if sweep is None else [write(folder, sweep, "sweep.yaml")]
+    main(["forecast", "--launch", write(folder, job, "job.sh"), *sweeps, script, "--output-format", "json"])
+    rows = json.loads(capsys.readouterr().out)
+    return {row.get("event") or row["signal"]: [one["state"] for one in row["outcomes"]] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("job", "signal", "expected"),
+    [
+        (f"#!/bin/bash\nexec {AGENT}\n", "SIGTERM", ["PREEMPTED"]),
+        (f"#!/bin/bash\nexec {AGENT}\n", "SIGUSR1", ["PREEMPTED", "CRASHED"]),
+        (f"#!/bin/bash\n{AGENT}\n", "SIGTERM", ["CRASHED"]),
+        (f"#!/bin/bash\n{AGENT}\n", "SIGINT", ["KILLED"]),
+        (f"#!/bin/bash\n{TRAP}{AGENT}\n", "SIGTERM", ["CRASHED"]),
+        (TWICE, "SIGTERM", ["PREEMPTED"]),
+        (TWICE, "SIGUSR1", ["PREEMPTED"]),
+        (TWICE.replace(' &\nPID=$!\nwait "$PID"\n', " &\nPID=$!\n"), "SIGTERM", ["CRASHED", "PREEMPTED"]),
+        (TWICE.replace("--forward-signals ", ""), "SIGTERM", ["CRASHED"]),
+        ("#!/bin/bash\nexec python train.py --lr 1\n", "SIGUSR1", ["PREEMPTED"]),
+        ("#!/bin/bash\npython train.py | tee log\n", "SIGTERM", ["CRASHED"]),
+        ("#!/bin/bash\nexec timeout 8h python train.py\n", "SIGTERM", ["PREEMPTED"]),
+        ("#!/bin/bash\nexec timeout 8h python train.py\n", "SIGUSR1", ["CRASHED"]),
+        ("#!/bin/bash\nexec bash -c 'cd x && python train.py'\n", "SIGTERM", ["PREEMPTED"]),
+        ("#!/bin/bash\nexec bash -c 'python train.py; echo done'\n", "SIGTERM", ["CRASHED"]),
+        ("#!/bin/bash\nexec conda run -n x python train.py\n", "SIGTERM", [None]),
+    ],
+)
+def test_what_becomes_of_a_signal(
+    job: str, signal: str, expected: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert states(job, tmp_path, capsys)[signal] == expected
+
+
+def test_a_batch_script_has_rows_for_what_slurm_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unheard = states("#!/bin/bash\n#SBATCH --signal=USR1@60\nexec python train.py\n", tmp_path, capsys)
+    step = states("#!/bin/bash\n#SBATCH --signal=USR1@60\nsrun python train.py\n", tmp_path, capsys)
+
+    assert unheard == {
+        "--signal": ["CRASHED"],
+        "preemption": ["PREEMPTED"],
+        "time limit": ["PREEMPTED"],
+        "scancel": ["PREEMPTED"],
+    }
+    assert set(map(tuple, step.values())) == {("PREEMPTED",)}
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("[python, train.py, '${args}']", ["PREEMPTED"]),
+        ("['${env}', '${interpreter}', '${program}', '${args}']", ["PREEMPTED"]),
+        ("[bash, run.sh, '${args}']", ["CRASHED"]),
+        ("[bash, exec.sh, '${args}']", ["PREEMPTED"]),
+        ("[sh, -c, python train.py]", ["CRASHED"]),
+        ("[timeout, '100', python, train.py]", ["PREEMPTED"]),
+        ("[bash, missing.sh]", [None]),
+    ],
+)
+def test_the_command_of_the_sweep_decides(
+    command: str, expected: list[str | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, '#!/bin/bash\npython train.py "$@"\n', "run.sh")
+    write(tmp_path, '#!/bin/bash\nexec python train.py "$@"\n', "exec.sh")
+    sweep = f"program: train.py\nmethod: grid\ncommand: {command}\nparameters:\n  lr: {{values: [1]}}\n"
+
+    assert states(f"exec {AGENT}\n", tmp_path, capsys, sweep=sweep)["SIGTERM"] == expected
+
+
+def test_a_job_that_runs_a_script_of_its_own_is_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "#!/bin/bash\nexec python train.py\n", "run.sh")
+
+    assert states("#!/bin/bash\nexec bash run.sh\n", tmp_path, capsys)["SIGTERM"] == ["PREEMPTED"]
+    assert states("#!/bin/bash\nbash run.sh\n", tmp_path, capsys)["SIGTERM"] == ["CRASHED"]
+
+
+def test_the_way_of_the_signal_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = write(tmp_path, TWICE, "job.sh")
+    status = main(["forecast", "--launch", job, write(tmp_path, GOOD)])
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert status == 0
+    assert "under wandb agent (job.sh:3)" in out
+    assert "runs its trap" in out
+    assert "the agent passes SIGTERM on" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--launch", "echo.sh", "train.py"], "starts neither train.py nor a sweep agent"),
+        (["--launch", "missing.sh", "train.py"], "missing.sh: No such file"),
+        (["sweep.yaml", "train.py"], "goes with --launch only"),
+        (["--launch", "echo.sh", "no_sweep.yaml", "train.py"], "no_sweep.yaml: can't be read as a sweep"),
+    ],
+)
+def test_what_cannot_be_forecast_is_said(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(tmp_path, GOOD)
+    write(tmp_path, "#!/bin/bash\necho wandb\n", "echo.sh")
+    write(tmp_path, "command: [bash, run.sh]\n", "no_sweep.yaml")
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["forecast", *arguments]) == 2
+    assert words in capsys.readouterr().err

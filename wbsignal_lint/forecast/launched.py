@@ -1,0 +1,165 @@
+"""The outcome table of a training as its scheduler sees it: signals to the job, through script and agent."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wbsignal_lint.contract import Scenario
+from wbsignal_lint.launch.facts import LaunchFile, Word
+from wbsignal_lint.launch.reader import read_launch
+from wbsignal_lint.launch.route import Arrival, Hop, Route, find_routes
+from wbsignal_lint.launch.steps import ShellScript
+from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row
+
+__all__ = ["NoRoute", "forecast_launch"]
+
+_DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
+_SIGNALS = ("TERM", "USR1")
+
+
+class NoRoute(Exception):
+    """The job script does not start the training, as far as it can be read; the message says so."""
+
+
+def forecast_launch(
+    name: str, text: str, folder: Path, trainer: str, rows: Sequence[Row], command: Sequence[Word] | None = None
+) -> list[Row]:
+    """Forecast what W&B records for a training that a job script starts.
+
+    Args:
+        name: what to call the job script.
+        text: its text.
+        folder: where it is; scripts that it runs are looked for there.
+        trainer: the file name of the Python script.
+        rows: the script's own outcome table.
+        command: the ``command:`` of the sweep; ``None``: W&B's default.
+
+    Returns:
+        For every place at which the job starts the training or an agent, a row for each signal, as the scheduler or a
+        person sends it to the job.
+
+    Raises:
+        NoRoute: the job starts neither.
+    """
+    job = _read(text, trainer)
+
+    def open_script(path: str) -> tuple[str, ShellScript] | None:
+        try:
+            content = (folder / path).read_text(encoding="utf-8", errors="replace")
+        except (OSError, ValueError):
+            return None
+        inner = _read(content, trainer)
+        return (content, inner.scripts[0]) if inner.scripts else None
+
+    written = _command_line(command, trainer)
+    sweep = _read(written, trainer)
+    behind: Sequence[Hop] = ()
+    if sweep.scripts:
+        ways = find_routes("the sweep's command", written, sweep.scripts[0], trainer, open_script)
+        behind = ways[0].hops if ways else ()
+    routes: list[Route] = []
+    for script in _jobs(job):
+        routes += find_routes(name, text, script, trainer, open_script, behind)
+    if not routes:
+        raise NoRoute(f"{name} starts neither {trainer} nor a sweep agent, as far as it can be read")
+    table: list[Row] = []
+    for route in routes:
+        hop = route.hops[-1]
+        what = "wandb agent" if hop.launch.agent is not None else trainer
+        launcher = f"{what} ({hop.line(hop.launch.span.start)})"
+        table += [replace(row, launcher=launcher) for row in _rows(route, rows)]
+    return table
+
+
+def _read(text: str, trainer: str) -> LaunchFile:
+    return read_launch(text, lambda path: True if path.rpartition("/")[2] == trainer else None)
+
+
+def _jobs(job: LaunchFile) -> list[ShellScript]:
+    """Return the scripts that are jobs: the file, and the texts that it submits."""
+    submitted = [one for one in job.scripts[1:] if one.directives]
+    return [*job.scripts[:1], *submitted]
+
+
+def _command_line(command: Sequence[Word] | None, trainer: str) -> str:
+    """Write a sweep's command as shell that becomes it, as the agent starts it."""
+    values = {"${env}": "/usr/bin/env", "${interpreter}": "python", "${program}": trainer}
+    words = [word.pattern for word in command] if command is not None else list(_DEFAULT_COMMAND)
+    known = [values.get(word, word) for word in words if not word.startswith("${args")]
+    return "exec " + shlex.join(known) + "\n"
+
+
+def _rows(route: Route, rows: Sequence[Row]) -> list[Row]:
+    """Return a row for everything that can happen to the job."""
+    by_signal = {row.signal: row for row in rows if row.signal is not None}
+    table: list[Row] = []
+    if any(one.system == "SBATCH" for one in route.script.directives):
+        asked = route.script.job_signal
+        if asked is not None:
+            arrival = route.follow(asked.signal) if asked.to_batch_shell else route.follow_to_step(asked.signal)
+            table.append(_row("--signal", asked.signal, arrival, by_signal))
+        for event in ("preemption", "time limit", "scancel"):
+            table.append(_row(event, "TERM", _end_of_job(route, event), by_signal))
+        return table
+    for signal in (*_SIGNALS, *(one for one in _trapped(route) if one not in _SIGNALS)):
+        table.append(_row("", signal, route.follow(signal), by_signal))
+    table.append(_row("", "INT", route.interrupt(), by_signal))
+    return table
+
+
+def _end_of_job(route: Route, event: str) -> Arrival:
+    """What SLURM does when it ends a job: SIGTERM to the tasks of srun, and to the batch shell.
+
+    At a preemption with a grace time the tasks are told first, the shell when the time is up.
+    """
+    if not route.is_step:
+        return route.follow("TERM")
+    if event != "preemption":
+        by_shell = route.follow("TERM")
+        if by_shell.signal == "KILL":
+            return by_shell
+    return route.follow_to_step("TERM")
+
+
+def _trapped(route: Route) -> list[str]:
+    """The other signals that the script is prepared for."""
+    names = [name for trap in route.script.traps for name in trap.signals]
+    return [name for name in dict.fromkeys(names) if name in ("USR2", "HUP", "QUIT", "XCPU")]
+
+
+def _row(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row]) -> Row:
+    scenario = Scenario.SIGINT if sent == "INT" else Scenario.SIGNAL
+    way = "; ".join(arrival.reasons)
+    if not arrival.is_known:
+        return Row(scenario, f"SIG{sent}", UNKNOWN, (Outcome(UNKNOWN, UNKNOWN, UNKNOWN, way),), event=event)
+    if arrival.goes_on:
+        why = f"{way}; the training goes on"
+        return Row(scenario, f"SIG{sent}", False, (Outcome(UNKNOWN, UNKNOWN, None, why),), event=event)
+    killed = rows["SIGKILL"]
+    if arrival.signal is None or arrival.signal == "KILL":
+        why = f"{way}; the training is not told, and killed in the end" if arrival.signal is None else way
+        return Row(scenario, f"SIG{sent}", False, _with(killed, why), event=event)
+    own = rows.get(f"SIG{arrival.signal}")
+    if own is None:
+        unhandled = f"{way}; SIG{arrival.signal} ends the training, which has no handler for it"
+        return Row(scenario, f"SIG{sent}", False, _with(killed, unhandled), event=event)
+    if arrival.is_cut_short and own.handler_run is True:
+        outcomes = (
+            Outcome(False, None, -9, f"{way}, before it has marked"),
+            Outcome(True, None, -9, f"{way}, before it has ended the run"),
+        )
+        return Row(scenario, f"SIG{sent}", True, outcomes, event=event)
+    outcomes = tuple(
+        replace(outcome, why="; ".join(part for part in (way, outcome.why) if part)) for outcome in own.outcomes
+    )
+    if arrival.has_next_run:
+        why = f"the agent outlives SIG{arrival.signal} and starts its next run, which is killed with the job"
+        outcomes += (Outcome(False, None, -9, why),)
+    return Row(scenario, f"SIG{sent}", own.handler_run, outcomes, event=event)
+
+
+def _with(row: Row, why: str) -> tuple[Outcome, ...]:
+    return tuple(replace(outcome, why=why, line=None) for outcome in row.outcomes)

@@ -1,0 +1,268 @@
+"""The way of a signal from a job script to the training, through scripts in scripts and a sweep's command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from wbsignal_lint.diagnostics import LineIndex
+from wbsignal_lint.launch.processes import (
+    Delivery,
+    Fate,
+    Kind,
+    Process,
+    Reception,
+    deliver,
+    deliver_to_step,
+    line_of,
+    pass_on,
+)
+from wbsignal_lint.launch.running import is_script_name
+from wbsignal_lint.launch.steps import Launch, ShellScript
+from wbsignal_lint.launch.wrappers import SHELLS
+
+__all__ = ["Arrival", "Hop", "OpenScript", "Route", "find_routes"]
+
+_MAX_HOPS = 5
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One script on the way, and what it starts there."""
+
+    name: str
+    """What to call the script; ``""`` for quoted text."""
+    text: str
+    script: ShellScript
+    launch: Launch
+
+    def line(self, offset: int) -> str:
+        """Return where something stands in the script, in words."""
+        row = LineIndex(self.text).position(offset).row
+        return f"line {row}" if not self.name else f"{self.name}:{row}"
+
+
+OpenScript = Callable[[str], "tuple[str, ShellScript] | None"]
+"""Reads the shell script of a path that a launch file names: its text and its facts; ``None``: not found."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What of a signal arrives at the training."""
+
+    signal: str | None
+    """What the training gets; ``None``: nothing, ``KILL``: it is killed."""
+    reasons: tuple[str, ...] = ()
+    """What becomes of the signal on its way, step by step."""
+    is_known: bool = True
+    is_cut_short: bool = False
+    """The script leaves while the training handles the signal."""
+    goes_on: bool = False
+    """The training goes on as if nothing had happened, and nothing is lost by it."""
+    has_next_run: bool = False
+    """The agent starts its next run."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """From a job's script to the training, from the outside in."""
+
+    hops: tuple[Hop, ...]
+    behind_agent: tuple[Hop, ...] = ()
+    """From the sweep's command to the training, where an agent stands in between."""
+
+    @property
+    def script(self) -> ShellScript:
+        """The job's script."""
+        return self.hops[0].script
+
+    @property
+    def is_step(self) -> bool:
+        """Whether ``srun`` starts it."""
+        return self.hops[0].launch.is_run_by("srun")
+
+    def follow(self, signal: str) -> Arrival:
+        """Send a signal to the process that runs the job's script."""
+        return self._follow(self.hops, self.behind_agent, signal)
+
+    def follow_to_step(self, signal: str) -> Arrival:
+        """Send a signal to the tasks of ``srun``, as SLURM does."""
+        delivery = deliver_to_step(self.script, self.hops[0].launch, signal)
+        if delivery is None:
+            return Arrival(None, (f"SLURM sends SIG{signal} to srun's tasks, and there are none: nobody gets it",))
+        arrival = self._read(delivery, self.hops, self.behind_agent)
+        return replace(arrival, reasons=(f"SLURM sends SIG{signal} to srun's task", *arrival.reasons))
+
+    def interrupt(self) -> Arrival:
+        """Press Ctrl-C in the terminal: every process of the foreground group gets SIGINT."""
+        hop = self.hops[-1]
+        line = line_of(hop.script, hop.launch)
+        if any(one.launch.job is not None for one in self.hops) or line is None:
+            arrival = self._follow(self.hops, self.behind_agent, "INT")
+            return replace(arrival, goes_on=arrival.signal is None)  # SIGINT is ignored in the background
+        last = len(line) - 1
+        delivery = Delivery("INT", tuple(pass_on(line, last, "INT")))
+        if delivery.receptions[0].fate is Fate.IGNORES:
+            reasons = ("the agent waits for its run to end, which is in a process group of its own",)
+            return Arrival(None, reasons, goes_on=True)
+        return self._read(delivery, (hop,), self.behind_agent)
+
+    def _follow(self, hops: Sequence[Hop], behind_agent: Sequence[Hop], signal: str) -> Arrival:
+        delivery = deliver(hops[0].script, hops[0].launch, signal)
+        if delivery is None:
+            return Arrival(None, ("it runs elsewhere: on another machine, in a terminal, in a job of its own",), False)
+        return self._read(delivery, hops, behind_agent)
+
+    def _read(self, delivery: Delivery, hops: Sequence[Hop], behind_agent: Sequence[Hop]) -> Arrival:
+        """Put a delivery into words, and follow it into what is launched."""
+        hop = hops[0]
+        reasons: list[str] = []
+        for reception in delivery.receptions:
+            words = _words(reception, delivery, hop)
+            if words:
+                reasons.append(words)
+        last = delivery.receptions[-1]
+        has_next_run = delivery.agent_goes_on
+        cut = delivery.trap is not None and delivery.is_awaited is False
+        arrival: Arrival
+        if not delivery.is_certain:
+            unknown = next(one.process for one in delivery.receptions if one.fate is Fate.UNKNOWN)
+            arrival = Arrival(None, (*reasons, f"what {unknown.name} does with it is not known"), False)
+        elif last.signal is None:
+            goes_on = delivery.signal == "INT" and delivery.receptions[0].fate is Fate.IGNORES
+            arrival = Arrival(None, tuple(reasons), goes_on=goes_on)
+        elif last.signal == "KILL":
+            arrival = Arrival("KILL", tuple(reasons))
+        elif last.process.kind is Kind.OTHER:
+            inner = self._enter(hops[1:], behind_agent, last.signal)
+            arrival = replace(inner, reasons=(*reasons, *inner.reasons))
+        elif last.process.kind is Kind.AGENT:
+            if last.fate is not Fate.FORWARDS:
+                arrival = Arrival(None, tuple(reasons))
+            else:
+                inner = self._enter(behind_agent, (), last.signal)
+                arrival = replace(inner, reasons=(*reasons, *inner.reasons), has_next_run=has_next_run)
+        elif last.fate is Fate.IGNORES:
+            arrival = Arrival(None, tuple(reasons), goes_on=True)
+        else:
+            arrival = Arrival(last.signal, tuple(reasons))
+        if cut and arrival.signal is not None:
+            words = "the script leaves while the handler runs, and the job's end kills it"
+            arrival = replace(arrival, reasons=(*arrival.reasons, words), is_cut_short=True)
+        return arrival
+
+    def _enter(self, hops: Sequence[Hop], behind_agent: Sequence[Hop], signal: str) -> Arrival:
+        """Follow a signal that the shell of an inner script gets."""
+        if not hops:
+            return Arrival(None, ("what it starts is not known",), False)
+        hop = hops[0]
+        if not hop.name and _becomes_its_command(hop):
+            line = line_of(hop.script, hop.launch) or ()
+            if len(line) < 2:
+                return Arrival(None, ("what it starts is not known",), False)
+            return self._read(Delivery(signal, tuple(pass_on(line, 1, signal))), hops, behind_agent)
+        return self._follow(hops, behind_agent, signal)
+
+
+def find_routes(
+    name: str, text: str, script: ShellScript, trainer: str, open_script: OpenScript, behind_agent: Sequence[Hop] = ()
+) -> list[Route]:
+    """Find the ways from a script to a training.
+
+    Args:
+        name: what to call the script.
+        text: its text.
+        script: its facts.
+        trainer: the file name of the training's Python script, without folder.
+        open_script: reads the shell scripts that it runs.
+        behind_agent: from a sweep's command to the training.
+
+    Returns:
+        One route for each agent or training that the script starts, once a place in the file.
+    """
+    ways = [way for way in _ways(Hop(name, text, script, _NOWHERE), trainer, open_script) if way]
+    places: dict[tuple[int, int, str], Route] = {}
+    for way in ways:
+        last = way[-1]
+        places.setdefault((*last.launch.span, last.name), Route(tuple(way), tuple(behind_agent)))
+    return list(places.values())
+
+
+def _ways(place: Hop, trainer: str, open_script: OpenScript, depth: int = 0) -> list[list[Hop]]:
+    found: list[list[Hop]] = []
+    for launch in place.script.launches:
+        if launch.in_substitution or depth >= _MAX_HOPS:
+            continue
+        hop = replace(place, launch=launch)
+        script = None if launch.trainer is None else (launch.trainer.script or "").rpartition("/")[2]
+        if (launch.agent is not None and not launch.agent.wants_help) or script == trainer:
+            found.append([hop])
+        elif launch.inner is not None:
+            inner = Hop("", place.text, launch.inner, _NOWHERE)
+            found += [[hop, *rest] for rest in _ways(inner, trainer, open_script, depth + 1)]
+        else:
+            path = _script_run_by(launch)
+            opened = None if path is None else open_script(path)
+            if path is not None and opened is not None:
+                inner = Hop(path.rpartition("/")[2], opened[0], opened[1], _NOWHERE)
+                found += [[hop, *rest] for rest in _ways(inner, trainer, open_script, depth + 1)]
+    return found
+
+
+_NOWHERE: Launch = None  # type: ignore[assignment]  # the launch of a place where none is chosen yet
+
+
+def _script_run_by(launch: Launch) -> str | None:
+    """Return the path of the shell script that a command runs: ``bash run.sh``, ``./run.sh``."""
+    words = launch.command.words
+    if not words:
+        return None
+    if launch.program in SHELLS:
+        return next((word.value for word in words[1:] if not word.pattern.startswith(("-", "+"))), None)
+    return words[0].value if is_script_name(launch.program) else None
+
+
+def _becomes_its_command(hop: Hop) -> bool:
+    """Whether bash, given the text by ``-c``, becomes the command instead of starting it."""
+    launch, script = hop.launch, hop.script
+    simple = launch.stages == 1 and launch.job is None and launch.or_else is None and not launch.in_condition
+    return (
+        script.shell in ("bash", "zsh", "ksh")
+        and simple
+        and launch.is_last
+        and not launch.in_loop
+        and not script.traps
+        and not launch.is_exec
+        and all(block.kind in ("script", "branch") for block in launch.blocks[:1])
+    )
+
+
+def _words(reception: Reception, delivery: Delivery, hop: Hop) -> str:
+    """Say what a process does with the signal."""
+    process, fate = reception.process, reception.fate
+    name = _name(process, hop)
+    signal = f"SIG{reception.signal}"
+    if fate is Fate.RUNS_TRAP and delivery.trap is not None:
+        return f"{name} runs its trap ({hop.line(delivery.trap.span.start)})"
+    if fate is Fate.DEFERS and delivery.trap is not None:
+        place = hop.line(delivery.trap.span.start)
+        return f"{name} holds its trap ({place}) back until the command in the foreground has ended"
+    if fate is Fate.DIES and process.kind is not Kind.OTHER:
+        return f"{signal} ends {name}, which does not pass it on"
+    if fate is Fate.FORWARDS:
+        return f"{name} passes {signal} on"
+    if fate is Fate.KILLS:
+        return f"{signal} makes {name} kill what it runs"
+    if fate is Fate.IGNORES:
+        return f"{name} ignores {signal}"
+    return ""
+
+
+def _name(process: Process, hop: Hop) -> str:
+    if process.kind is Kind.SHELL:
+        return f"the {process.name} of {hop.name}" if hop.name else f"the {process.name} around it"
+    if process.kind is Kind.SUBSHELL:
+        return "the subshell around it"
+    if process.kind is Kind.AGENT:
+        return "the agent"
+    return "the training" if process.kind is Kind.TRAINER else process.name
