@@ -114,6 +114,27 @@ def test_hugging_face_trainer_leaves_signals_alone() -> None:
     assert (outcome.marked, outcome.recorded, outcome.status) == (False, None, -15)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "setting", "recorded"),
+    [
+        (HANDLER, "", "enable_jit_checkpoint=True", (False, 0, 0)),
+        ("", HANDLER, "enable_jit_checkpoint=True", (True, 143, 143)),
+        (HANDLER, "", "save_steps=10", (True, 143, 143)),
+    ],
+)
+def test_just_in_time_checkpoints_take_the_signal(
+    before: str, after: str, setting: str, recorded: tuple[bool, int, int]
+) -> None:
+    text = (
+        "import signal, sys, wandb\nfrom transformers import Trainer, TrainingArguments\n"
+        f"{before}\nargs = TrainingArguments('out', report_to='wandb', {setting})\ntrainer = Trainer(model, args)\n"
+        f"{after}\ntrainer.train()\n"
+    )
+    (outcome,) = row(text, "SIGTERM").outcomes
+
+    assert (outcome.marked, outcome.recorded, outcome.status) == recorded
+
+
 def test_an_unknown_trainer_is_unknown() -> None:
     text = (
         "import wandb\nfrom mylib import Trainer\nwandb.init()\nTrainer().fit(1)\ntrainer = Trainer()\ntrainer.fit(1)\n"

@@ -89,7 +89,7 @@ class ExitSwallowed(ScriptRule):
         seen: set[int] = set()
         for row, end in ends_of_preemptions(script):
             swallowed = end.swallowed
-            if swallowed is None or id(swallowed.by) in seen or end.completion.ending is not Ending.NORMAL:
+            if swallowed is None or id(swallowed.by) in seen or not end.is_ordinary:
                 continue
             if self._is_exit(swallowed):
                 seen.add(id(swallowed.by))

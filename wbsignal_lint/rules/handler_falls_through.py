@@ -97,7 +97,7 @@ class HandlerFallsThrough(ScriptRule):
         """Say whether a run that was marked because of a flag ends as if it had come to its end."""
         if end.decision.left is not None and end.decision.left.ending is Ending.EXIT:
             return False  # an exit of the agent's thread (WBS313)
-        return end.marked and end.code == 0 and end.status == 0 and end.completion.ending is Ending.NORMAL
+        return end.marked and end.code == 0 and end.status == 0 and end.is_ordinary
 
     def _reader(self, script: Script, row: str, reader: ast.stmt) -> Diagnostic:
         assert isinstance(reader, (ast.If, ast.While))

@@ -28,7 +28,7 @@ class HandlerReplaced(ScriptRule):
     as the second one leaves, and not requeued. `faulthandler.register()` prints a traceback and the training goes on.
     `ray.init()` replaces the handler of SIGTERM by one that calls `sys.exit(signum)`: W&B records 15. Hugging Face's
     handler saves a checkpoint some seconds later and ends the training as if it were done. Measured with wandb 0.31.0,
-    Python 3.11 and Ray 2.60.0; read in the source of Ray 2.9.3 and 2.40.0, and of transformers 5.0.0 and 5.23.0.
+    Python 3.11, Ray 2.60.0 and transformers 5.23.0; the same in the source of Ray 2.9.3 and 2.40.0, transformers 5.0.0.
 
     ## Example
 

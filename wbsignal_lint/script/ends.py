@@ -6,6 +6,7 @@ import ast
 import signal
 from dataclasses import dataclass
 
+from wbsignal_lint.script.frameworks.commands import ORDINARY_ENDS
 from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, RunState, State, Swallowed
 from wbsignal_lint.script.values import UNKNOWN, Const, Value
 
@@ -30,6 +31,11 @@ class End:
     """What stopped the handler's exit or exception on the way, if something did."""
     reader: ast.stmt | None = None
     """The first ``if`` or ``while`` that read the handler's flag."""
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether the script runs to its end, and nothing in it says with which status."""
+        return self.completion.ending is Ending.NORMAL or self.completion.how in ORDINARY_ENDS
 
     @property
     def code(self) -> int | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier
 from wbsignal_lint.script.facts import Context, Disposition
-from wbsignal_lint.script.frameworks.commands import APPS, DECORATORS, GROUPS, RUNNERS, Result, Runner
+from wbsignal_lint.script.frameworks.commands import APPS, DECORATORS, GROUPS, RUNNERS, Result, Runner, ordinary_end
 from wbsignal_lint.script.frameworks.takeovers import ELSEWHERE, SETTINGS, Takeover, takeover_of
 from wbsignal_lint.script.heap import DISPOSITIONS
 from wbsignal_lint.script.interpreter import CallArguments
@@ -208,7 +208,7 @@ def _come_back(
             around = after.hooked and not hooked
             collector.leave(node, value, after, "app.run", seen=hooked, around_init=around)
         else:
-            collector.leave(node, Const(0), after, f"{runner.name}'s sys.exit", seen=after.hooked)
+            collector.leave(node, Const(0), after, ordinary_end(runner), seen=after.hooked)
     return []
 
 

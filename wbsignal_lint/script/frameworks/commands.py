@@ -8,7 +8,7 @@ from enum import Enum
 
 from wbsignal_lint.script.frameworks.evidence import Known
 
-__all__ = ["APPS", "DECORATORS", "GROUPS", "RUNNERS", "Result", "Runner"]
+__all__ = ["APPS", "DECORATORS", "GROUPS", "ORDINARY_ENDS", "RUNNERS", "Result", "Runner", "ordinary_end"]
 
 
 class Result(Enum):
@@ -78,6 +78,15 @@ TYPER = Runner(
     replaces_hook=Known(("typer",), measured=("0.29.2",), read=("0.9.4", "0.12.5", "0.15.4"), since="0.9.4"),
     returns_on_request=True,
 )
+
+
+def ordinary_end(runner: Runner) -> str:
+    """Return how a framework's ``sys.exit(0)`` is called that comes when the function has returned."""
+    return f"{runner.name}'s own sys.exit"
+
+
+ORDINARY_ENDS = frozenset(ordinary_end(runner) for runner in (CLICK, TYPER))
+"""By these a script comes to its end as any other does by running out of statements."""
 
 RUNNERS: Mapping[str, Runner] = {
     "absl.app.run": ABSL,
