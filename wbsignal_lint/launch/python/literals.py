@@ -167,7 +167,10 @@ def _read(text: str, start: re.Match[str], limit: int) -> _Literal | None:
             return _Literal(quote, chars, index + len(quote))
         char = text[index]
         if char == "\\":
-            if is_raw:
+            if has_fields and text[index + 1 : index + 2] in ("{", "}"):
+                chars.append((char, index, index + 1))  # it escapes no braces
+                width = 1
+            elif is_raw:
                 width = 2
                 chars.extend((text[at], at, at + 1) for at in range(index, min(index + width, limit)))
             else:

@@ -1,0 +1,121 @@
+"""Python that launches: strings keep the places of their characters, and whatever the file, nothing fails."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.python.literals import Field, Source
+from wbsignal_lint.launch.python.reader import read_python
+
+LITERALS = [
+    '"wandb agent"',
+    "'it''s' \"one\"",
+    r'"a\tb\n\x41\u0041\101\N{DOLLAR SIGN}\
+ continued"',
+    r"r'\d+\n' R'''raw'''",
+    "('one '\n # a comment with 'quotes'\n 'two')",
+    '"größe \U0001f680" "µm"',
+    '"""first\r\nsecond\n"""',
+    r'"\q\8 no escapes"',
+    "u'old'",
+]
+FIELDS = [
+    ("f'wandb agent {sweep}'", ["wandb agent ", "sweep"]),
+    ("f'{a}{b}'", ["a", "b"]),
+    ("f'{{a}} {b!r:>{width}} {{'", ["{a} ", "b", " {"]),
+    ("rf'\\{{{a}\\}}'", ["\\{", "a", "\\}"]),
+    ("'plain ' f'{a[\"key\"]}' ' end'", ["plain ", "a['key']", " end"]),
+    ("f'''{\n  a\n}\n'''", ["a", "\n"]),
+    ("f'{ {1: 2}[1] } {\"}\"}'", ["{1: 2}[1]", " ", "'}'"]),
+]
+
+
+def literal(text: str) -> tuple[Source, ast.expr]:
+    statement = ast.parse(text).body[0]
+    assert isinstance(statement, ast.Assign)
+    return Source(text), statement.value
+
+
+@pytest.mark.parametrize("written", LITERALS)
+def test_a_string_is_read_as_python_reads_it(written: str) -> None:
+    text = f"word = {written}\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that are none
+        source, node = literal(text)
+    assert isinstance(node, ast.Constant)
+    (part,) = source.parts(node)
+
+    assert isinstance(part, MappedText)
+    assert part.text == node.value
+    for char, start, end in zip(part.text, part.starts, part.ends, strict=True):
+        assert end - start > 1 or text[start:end] == char
+    assert list(part.starts) == sorted(part.starts)
+
+
+@pytest.mark.parametrize(("written", "expected"), FIELDS)
+def test_the_fields_of_a_string_are_found(written: str, expected: list[str]) -> None:
+    source, node = literal(f"word = {written}\n")
+    assert isinstance(node, ast.JoinedStr)
+    parts = source.parts(node)
+
+    assert [ast.unparse(part.expression) if isinstance(part, Field) else part.text for part in parts] == expected
+
+
+@given(st.text(max_size=20), st.booleans())
+def test_any_string_is_read_as_python_reads_it(value: str, escaped: bool) -> None:
+    written = ascii(value) if escaped else repr(value)
+    source, node = literal(f"é = {written}\n")
+    assert isinstance(node, ast.Constant)
+
+    assert "".join(part.text for part in source.parts(node) if isinstance(part, MappedText)) == value
+
+
+def test_any_python_can_be_read() -> None:
+    paths = sorted(Path(ast.__file__).parent.glob("*.py"))[::6]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+
+    assert len(texts) > 20
+    assert [agent for text in texts for agent in read_python(text, ast.parse(text)).agents] == []
+
+
+def agents(text: str) -> list[str]:
+    return [text[agent.span.start :].split("\n")[0] for agent in read_python(text, ast.parse(text)).agents]
+
+
+def test_commands_are_found_once_however_often_they_are_run() -> None:
+    text = (
+        "import os\n"
+        "def run(command):\n    os.system(command)\n"
+        "for sweep in ['a', 'b', 'c']:\n    run('wandb agent ' + sweep)\n"
+        "run('wandb agent d')\n"
+    )
+
+    assert agents(text) == ["wandb agent ' + sweep)", "wandb agent d')"]
+
+
+def test_functions_that_call_themselves_end() -> None:
+    text = (
+        "import os\n"
+        "def left(x):\n    os.system('wandb agent ' + x)\n    return right(x + x)\n"
+        "def right(x):\n    return left([x, x] + [left(x)])\n"
+        "y = 'a'\nwhile y:\n    y = y + y + right(y)\n"
+    )
+
+    assert len(agents(text)) == 1
+
+
+def test_quotes_in_fields_are_read_where_python_reads_them() -> None:
+    text = "import os\nos.system(f'wandb agent {args['sweep']}')\n"
+    if sys.version_info < (3, 12):
+        with pytest.raises(SyntaxError):
+            ast.parse(text)
+    else:
+        assert agents(text) == ["wandb agent {args['sweep']}')"]
