@@ -27,6 +27,7 @@ __all__ = [
     "becomes_its_command",
     "gives_way",
     "put_in_front",
+    "sources_unknown",
     "started_in",
 ]
 
@@ -133,11 +134,7 @@ class BatchJob:
     @property
     def sources_unknown(self) -> bool:
         """Whether it sources a file that may set traps."""
-        return any(
-            isinstance(step, Source)
-            and (step.path or "").strip("\"'").rpartition("/")[2].split(" ")[0] not in _USUAL_SOURCES
-            for step in self.script.steps
-        )
+        return sources_unknown(self.script)
 
     @property
     def requeues(self) -> tuple[Requeue, ...]:
@@ -192,6 +189,16 @@ def batch_jobs(launch: LaunchFile) -> Iterator[BatchJob]:
             for started in started_in(script):
                 places.setdefault(started.span, started)
             yield BatchJob(script, tuple(places.values()))
+
+
+def sources_unknown(script: ShellScript, before: Step | None = None) -> bool:
+    """Whether a script sources a file that may set traps and options, ``before`` a step or anywhere."""
+    steps = script.steps if before is None else script.steps[: script.index(before)]
+    return any(
+        isinstance(step, Source)
+        and (step.path or "").strip("\"'").rpartition("/")[2].split(" ")[0] not in _USUAL_SOURCES
+        for step in steps
+    )
 
 
 def started_in(script: ShellScript, outer: tuple[Launch, ...] = ()) -> Iterator[Started]:

@@ -253,8 +253,8 @@ class _Walk:
     _on_process_substitution = _on_command_substitution
 
     def _on_pipeline(self, node: Node, place: _Place) -> None:
-        whole = self._text(node).span
-        pipeline = Pipeline(span=whole)
+        text = self._text(node)
+        pipeline = Pipeline(span=text.span if text.is_contiguous else None)
         first = node
         while first.type == "pipeline":  # a | b | c is a pipeline in a pipeline
             first = first.children[0]
@@ -275,7 +275,8 @@ class _Walk:
             else:
                 block = self._inside(place, "branch") if conditional else place.block
                 self.stack.append((child, replace(place.statement(block), redirects=list(place.redirects))))
-        pipeline.span = self._text(start).span._replace(end=whole.end)
+        if pipeline.span is not None:
+            pipeline.span = self._text(start).span._replace(end=pipeline.span.end)
         inner = place.statement(self._inside(place, "branch"))
         self._pipe(node, inner, pipeline, 0, (start, redirects))
 
