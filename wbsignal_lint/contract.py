@@ -14,7 +14,9 @@ from enum import Enum
 __all__ = [
     "DOCUMENTED",
     "FINISH_FORGETS_EXIT",
+    "FORWARDING_AGENT_ENDS",
     "FORWARDS_SIGNALS",
+    "HAS_TERM_TIMEOUT",
     "KEYBOARD_INTERRUPT_CODE",
     "PREEMPTION_SIGNALS",
     "REFUSES_BOOL_STATUS",
@@ -38,6 +40,12 @@ FINISH_FORGETS_EXIT = "0.13.11"
 
 FORWARDS_SIGNALS = "0.24.0"
 """The first wandb whose agent has ``--forward-signals``; 0.23.1 answers "No such option"."""
+
+FORWARDING_AGENT_ENDS = "0.28.0"
+"""The first wandb whose agent ends itself with a SIGTERM that it passes on; 0.25.1 started the next run."""
+
+HAS_TERM_TIMEOUT = "0.28.2"
+"""The first wandb whose agent has ``--term-timeout``."""
 
 REFUSES_BOOL_STATUS = "0.28.2"
 """The first wandb measured that fails on a bool as exit status; 0.25.1 recorded its number."""

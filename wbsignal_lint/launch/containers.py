@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.facts import Word
+from wbsignal_lint.launch.facts import UNKNOWN_PART, Command, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
 
+if TYPE_CHECKING:
+    from wbsignal_lint.launch.steps import ShellScript
+
 __all__ = ["GracePeriod", "ShellForm", "SweepCommand"]
+
+_MACROS = {"${env}": "/usr/bin/env", "${interpreter}": "python"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,21 @@ class SweepCommand:
     words: tuple[Word, ...]
     """Its elements; ``${args}`` and the like as they are written."""
     span: Span
+    command: Command | None = None
+    """What it runs in the end; without words where that is a script."""
+    script: ShellScript | None = None
+    """The shell text that it runs: ``bash -c '…'``."""
+
+    def arguments(self) -> Iterator[Word]:
+        """Yield its elements as the agent fills them in; parameters are any number of unknown words."""
+        for word in self.words:
+            if word.pattern in _MACROS:
+                yield replace(word, pattern=_MACROS[word.pattern])
+            elif word.pattern.startswith("${") and word.pattern.endswith("}"):
+                is_one = word.pattern == "${program}"
+                yield replace(word, pattern=UNKNOWN_PART, unknowns=(Unknown(word.literal, not is_one, not is_one),))
+            else:
+                yield word
 
 
 @dataclass(frozen=True)

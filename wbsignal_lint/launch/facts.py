@@ -175,6 +175,12 @@ class LaunchFile:
     """Where the file is, absolute; ``None`` if that isn't known."""
 
     @property
+    def wandb_pins(self) -> tuple[Pin, ...]:
+        """Which versions of wandb the file itself installs, and which its project pins."""
+        own = tuple(Pin((f"=={text}",), self.path or Path("this file")) for text, _ in self.wandb_versions)
+        return (*own, self.pins["wandb"]) if "wandb" in self.pins else own
+
+    @property
     def pins(self) -> Mapping[str, Pin]:
         """What the file's project pins, by the normalised names of the packages."""
         return pins_for(self.path)

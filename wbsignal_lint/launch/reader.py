@@ -10,6 +10,7 @@ from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
+from wbsignal_lint.launch.containers import SweepCommand
 from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
@@ -49,7 +50,7 @@ def read_launch(text: str, uses_wandb: UsesWandb | None = None, host: str | None
         return replace(
             read_shell(text, hosted.parts, uses_wandb),
             shell_forms=hosted.shell_forms,
-            sweeps=hosted.sweeps,
+            sweeps=tuple(map(_followed, hosted.sweeps)),
             grace_periods=hosted.grace_periods,
         )
     if shebang_is_shell(text) is False:
@@ -79,6 +80,16 @@ def read_shell(
         tuple(reading.versions),
         _one_a_text(reading.scripts),
     )
+
+
+def _followed(sweep: SweepCommand) -> SweepCommand:
+    """Add what the command of a sweep runs in the end. It is run by an agent, not by the file it stands in."""
+    for run in unwrap(list(sweep.arguments()), {}):
+        if isinstance(run, Innermost):
+            return replace(sweep, command=Command(run.words, sweep.span, run.runners))
+        script = _Reading(None, mentions_wandb=True).read(run.text, None, 0, None, run.runners, 1)
+        return replace(sweep, command=Command((), sweep.span, run.runners), script=script)
+    return sweep
 
 
 class _Reading:

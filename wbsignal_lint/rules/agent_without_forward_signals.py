@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from wbsignal_lint.contract import FORWARDS_SIGNALS, describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Severity
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding, LaunchFile
-from wbsignal_lint.pins import Pin
 from wbsignal_lint.rules.base import LaunchRule
 
 __all__ = ["AgentWithoutForwardSignals"]
@@ -97,8 +95,6 @@ class AgentWithoutForwardSignals(LaunchRule):
     def _fix(agent: AgentCommand, launch: LaunchFile) -> Fix | None:
         if agent.slot is None:
             return None
-        pins = [Pin((f"=={text}",), Path()) for text, _ in launch.wandb_versions]
-        pins += [launch.pins["wandb"]] if "wandb" in launch.pins else []
-        too_old = any(pin.surely_below(FORWARDS_SIGNALS) for pin in pins)
+        too_old = any(pin.surely_below(FORWARDS_SIGNALS) for pin in launch.wandb_pins)
         applicability = Applicability.UNSAFE if too_old else Applicability.SAFE
         return Fix(f"Insert {OPTION}", (agent.slot.insert(OPTION),), applicability)

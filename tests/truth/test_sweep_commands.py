@@ -1,0 +1,42 @@
+"""WBS502 under the real ``wandb agent``: which commands of a sweep keep a forwarded SIGTERM from the training."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from wbsignal_lint.drill.agent import agent_command, drill_agent
+from wbsignal_lint.drill.measurement import Plan
+
+pytestmark = pytest.mark.truth
+
+TRAINER = [sys.executable, str(Path(__file__).parent / "scripts" / "marks_in_handler.py"), "waits"]
+LINE = shlex.join(TRAINER)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["sh", "-c", LINE], ["bash", "-c", f"{LINE}; true"], ["bash", "-c", f"{LINE} | cat"], ["setsid", *TRAINER]],
+    ids=["sh -c", "more behind it", "pipe", "setsid"],
+)
+def test_the_training_is_orphaned_and_never_told(command: list[str], tmp_path: Path) -> None:
+    measured = drill_agent(command, Plan((signal.SIGTERM,)), launcher=agent_command(forward_signals=True), cwd=tmp_path)
+
+    assert measured.agent.sequence == "-", measured.agent.output
+    assert " ".join(TRAINER) in [left.command for left in measured.agent.left_behind]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["sh", "-c", f"exec {LINE}"], ["bash", "-c", f"true && {LINE}"], ["nice", *TRAINER], ["timeout", "99", *TRAINER]],
+    ids=["exec", "last command of bash", "nice", "timeout"],
+)
+def test_the_training_is_told_and_marks_its_run(command: list[str], tmp_path: Path) -> None:
+    measured = drill_agent(command, Plan((signal.SIGTERM,)), launcher=agent_command(forward_signals=True), cwd=tmp_path)
+
+    assert measured.agent.sequence == "P X(143)", measured.agent.output
+    assert measured.agent.left_behind == ()
