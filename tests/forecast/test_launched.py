@@ -38,6 +38,8 @@ def states(
         (TWICE, "SIGUSR1", ["PREEMPTED"]),
         (TWICE.replace(' &\nPID=$!\nwait "$PID"\n', " &\nPID=$!\n"), "SIGTERM", ["CRASHED", "PREEMPTED"]),
         (TWICE.replace("--forward-signals ", ""), "SIGTERM", ["CRASHED"]),
+        (TWICE.replace("TERM USR1", "EXIT").replace("$PID\"'", "$PID\"; wait'"), "SIGUSR1", ["PREEMPTED"]),
+        (TWICE.replace("TERM USR1", "EXIT"), "SIGTERM", ["CRASHED", "PREEMPTED"]),
         ("#!/bin/bash\nexec python train.py --lr 1\n", "SIGUSR1", ["PREEMPTED"]),
         ("#!/bin/bash\npython train.py | tee log\n", "SIGTERM", ["CRASHED"]),
         ("#!/bin/bash\nexec timeout 8h python train.py\n", "SIGTERM", ["PREEMPTED"]),

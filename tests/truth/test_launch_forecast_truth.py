@@ -32,6 +32,11 @@ JOBS = {
     "foreground": (f"{TRAP}{AGENT}\n", DEFAULT, signal.SIGTERM),
     "no trap": (f"{AGENT}\n", DEFAULT, signal.SIGTERM),
     "not forwarding": ("exec wandb agent drill/drill/sweep1\n", DEFAULT, signal.SIGTERM),
+    "trap for EXIT": (
+        f'trap \'kill -TERM "$PID"; wait\' EXIT\n{AGENT} &\nPID=$!\nwait "$PID"\n',
+        DEFAULT,
+        signal.SIGUSR1,
+    ),
     "pipe": (f"{AGENT} | tee agent.log\n", DEFAULT, signal.SIGTERM),
     "script between": (f"exec {AGENT}\n", ["bash", "run.sh"], signal.SIGTERM),
     "script that gives way": (f"exec {AGENT}\n", ["bash", "exec.sh"], signal.SIGTERM),

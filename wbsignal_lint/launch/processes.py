@@ -21,7 +21,7 @@ from wbsignal_lint.launch.steps import (
     TargetKind,
     Trap,
 )
-from wbsignal_lint.launch.waiting import waits_again
+from wbsignal_lint.launch.waiting import waits_again, waits_in
 
 __all__ = [
     "Delivery",
@@ -233,16 +233,31 @@ def deliver(script: ShellScript, launch: Launch, signal: str) -> Delivery | None
         return Delivery(signal, tuple(pass_on(line, 0, signal)))
     trap = trap_in_force(script, launch, signal)
     if trap is None or trap.action is Action.RESET:
-        if signal == "INT" and launch.is_foreground and script.shell == "bash":
-            # bash waits for the command, and goes on unless that was ended by SIGINT, too.
-            return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
-        return Delivery(signal, (Reception(line[0], signal, Fate.DIES), *_untold(line[1:])), is_awaited=False)
+        return _deliver_untrapped(script, launch, signal, line)
     if trap.action is Action.IGNORE:
         return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
     if trap.body is None:
         return Delivery(signal, tuple(Reception(one, None, Fate.UNKNOWN) for one in line), trap)
     if launch.is_foreground:
         return Delivery(signal, (Reception(line[0], signal, Fate.DEFERS), *_untold(line[1:])), trap, is_awaited=True)
+    return _run_trap(script, launch, signal, line, trap, waits_again(script, launch, trap))
+
+
+def _deliver_untrapped(script: ShellScript, launch: Launch, signal: str, line: tuple[Process, ...]) -> Delivery:
+    """Send a signal without a trap to the shell: it ends, with its trap for EXIT if it is bash."""
+    if signal == "INT" and launch.is_foreground and script.shell == "bash":
+        # bash waits for the command, and goes on unless that was ended by SIGINT, too.
+        return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
+    trap = trap_in_force(script, launch, "EXIT")
+    if trap is not None and trap.action is Action.RUN and script.shell == "bash":
+        return _run_trap(script, launch, signal, line, trap, waits_in(trap, launch))
+    return Delivery(signal, (Reception(line[0], signal, Fate.DIES), *_untold(line[1:])), is_awaited=False)
+
+
+def _run_trap(
+    script: ShellScript, launch: Launch, signal: str, line: tuple[Process, ...], trap: Trap, awaited: bool | None
+) -> Delivery:
+    """Follow what a trap sends to a launch."""
     head = Reception(line[0], signal, Fate.RUNS_TRAP)
     sent = next(
         (
@@ -252,11 +267,10 @@ def deliver(script: ShellScript, launch: Launch, signal: str) -> Delivery | None
         ),
         None,
     )
-    awaited = waits_again(script, launch, trap)
     if sent is None:
         return Delivery(signal, (head, *_untold(line[1:])), trap, awaited)
     name, hit = sent
-    start = job_process(script, launch)
+    start = 1 if launch.is_foreground else job_process(script, launch)
     if hit is None or name is None or start is None:
         fate = Fate.UNKNOWN if hit is None or name is None else Fate.UNTOLD
         return Delivery(signal, (head, *(Reception(one, None, fate) for one in line[1:])), trap, awaited)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from wbsignal_lint.launch.shell_text import Block
 from wbsignal_lint.launch.steps import Exit, Kill, Launch, Requeue, ShellScript, Source, Step, TargetKind, Trap, Wait
 
-__all__ = ["waits_again", "waits_for"]
+__all__ = ["waits_again", "waits_for", "waits_in"]
 
 _PASSES_TIME = frozenset({"sleep", "tail", "read", "inotifywait", "fg", "srun", "scontrol"})
 
@@ -30,17 +30,11 @@ def waits_again(script: ShellScript, launch: Launch, trap: Trap) -> bool | None:
     Returns:
         ``None`` where this is not known, or where the script spends time with something else after the trap.
     """
-    told = False
-    for step in trap.steps:
-        told = told or (isinstance(step, Kill) and not step.is_probe)
-        if isinstance(step, Wait) and _covers(step, launch) and told:
-            return True
-        if isinstance(step, Kill) and step.is_probe and step.in_loop:
-            return True
-        if isinstance(step, (Requeue, Source)) or (isinstance(step, Launch) and step.program in _PASSES_TIME):
-            return None  # a requeue takes the job down, whatever waits
-        if isinstance(step, Exit) and not step.is_conditional:
-            return False
+    in_trap = waits_in(trap, launch)
+    if in_trap is not False:
+        return in_trap
+    if any(isinstance(step, Exit) and not step.is_conditional for step in trap.steps):
+        return False
     for other in script.traps:
         if "EXIT" in other.signals and any(isinstance(step, Wait) for step in other.steps):
             return True
@@ -53,6 +47,22 @@ def waits_again(script: ShellScript, launch: Launch, trap: Trap) -> bool | None:
     if any(wait is not first for wait in waits):
         return True
     return _goes_on_behind(script, first)
+
+
+def waits_in(trap: Trap, launch: Launch) -> bool | None:
+    """Tell whether a trap itself waits for a launch that it has signalled; ``None``: it spends time in other ways."""
+    told = False
+    for step in trap.steps:
+        told = told or (isinstance(step, Kill) and not step.is_probe)
+        if isinstance(step, Wait) and _covers(step, launch) and told:
+            return True
+        if isinstance(step, Kill) and step.is_probe and step.in_loop:
+            return True
+        if isinstance(step, (Requeue, Source)) or (isinstance(step, Launch) and step.program in _PASSES_TIME):
+            return None  # a requeue takes the job down, whatever waits
+        if isinstance(step, Exit) and not step.is_conditional:
+            return False
+    return False
 
 
 def _goes_on_behind(script: ShellScript, step: Step) -> bool | None:

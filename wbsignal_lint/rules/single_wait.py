@@ -127,7 +127,9 @@ def _left_alone(script: ShellScript, started: Started, signal: str) -> Delivery 
     delivery = deliver(script, command, signal)
     if delivery is None or delivery.fate_of(Kind.SHELL) is not Fate.RUNS_TRAP or delivery.is_awaited is not False:
         return None
-    kills = (step for step in delivery.trap.steps if isinstance(step, Kill)) if delivery.trap else ()
+    if delivery.trap is None or signal not in delivery.trap.signals:
+        return None  # a trap for EXIT cleans up, wherever the script ends
+    kills = (step for step in delivery.trap.steps if isinstance(step, Kill))
     is_told = any(not kill.is_probe and reaches(script, kill, command) for kill in kills)
     return delivery if is_told else None
 
