@@ -1,4 +1,4 @@
-"""Writes the documentation that the code already holds: docs/rules/ and the tables of README.md.
+"""Writes the documentation that the code already holds: docs/rules/, docs/frameworks.md, the tables of README.md.
 
 From the root of the repository::
 
@@ -12,6 +12,7 @@ table of run states is asked of `wbsignal_lint.contract`, as the rules do.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -21,9 +22,14 @@ sys.path.insert(0, str(ROOT))
 
 from wbsignal_lint.contract import judge  # noqa: E402
 from wbsignal_lint.rules import Rule, all_rules  # noqa: E402
+from wbsignal_lint.script.frameworks.commands import DECORATORS, RUNNERS  # noqa: E402
+from wbsignal_lint.script.frameworks.evidence import Known  # noqa: E402
+from wbsignal_lint.script.frameworks.takeovers import ELSEWHERE_KNOWN, ELSEWHERE_SAYS, TAKEOVERS  # noqa: E402
+from wbsignal_lint.script.frameworks.trainers import TRAINERS  # noqa: E402
 
 RULES = Path("docs/rules")
 README = Path("README.md")
+FRAMEWORKS = Path("docs/frameworks.md")
 
 
 def rule_page(rule: Rule) -> str:
@@ -66,9 +72,50 @@ def readme_page(text: str) -> str:
     return text
 
 
+def frameworks_page() -> str:
+    """Return the page on frameworks: the facts that rules and forecasts know, with their versions and sources."""
+    lines = [
+        "<!-- Made by docs/generate.py from wbsignal_lint/script/frameworks/. -->",
+        "# What frameworks do with signals and exits",
+        "",
+        "Rules and forecasts know this of the frameworks that training scripts use. *Measured* means run with wandb "
+        "0.31.0; the versions named are those that were run or read. Where a fact begins or ends with a version, the "
+        "project's pins decide whether it holds. What depends on a version that nobody has pinned is unknown, but for "
+        "what has been true of every version for years (Lightning on SIGTERM).",
+        "",
+        "| Framework | What it does | Holds for | How it is known |",
+        "|---|---|---|---|",
+    ]
+    for trainer in TRAINERS:
+        for number, reactions in trainer.on_signal.items():
+            name = signal.Signals(number).name
+            lines += [_framework_row(trainer.name, f"{name}: {known.says}", known.known) for known in reactions]
+    commands = {runner.name: runner for runner in (*RUNNERS.values(), *DECORATORS.values())}
+    for runner in sorted(commands.values(), key=lambda runner: runner.name):
+        if runner.known.measured:
+            lines.append(
+                _framework_row(runner.name, f"what the main function returns: {runner.result.value}", runner.known)
+            )
+            for known, status in runner.interrupted:
+                lines.append(_framework_row(runner.name, f"Ctrl-C: ends with sys.exit({status})", known))
+            if runner.replaces_hook is not None:
+                says = "a run that was opened before it is called does not see crashes: it sets its own sys.excepthook"
+                lines.append(_framework_row(runner.name, says, runner.replaces_hook))
+    lines += [_framework_row(path, takeover.says, takeover.known) for path, takeover in TAKEOVERS.items()]
+    lines += [_framework_row("submitit", ELSEWHERE_SAYS, ELSEWHERE_KNOWN)]
+    return "\n".join(lines) + "\n"
+
+
+def _framework_row(name: str, says: str, known: Known) -> str:
+    since = f"{known.since} and newer" if known.since else ""
+    before = f"older than {known.before}" if known.before else ""
+    return f"| {name} | {says} | {', '.join(filter(None, (since, before))) or 'all that were looked at'} | {known} |"
+
+
 def pages() -> dict[Path, str]:
     """Return what every generated file should hold, by its path from the root of the repository."""
     result = {RULES / f"{rule.name}.md": rule_page(rule) for rule in all_rules()}
+    result[FRAMEWORKS] = frameworks_page()
     result[README] = readme_page((ROOT / README).read_text(encoding="utf-8"))
     return result
 

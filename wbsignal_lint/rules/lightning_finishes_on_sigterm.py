@@ -75,8 +75,9 @@ class LightningFinishesOnSigterm(ScriptRule):
 
     Scripts that register a handler for SIGTERM, wherever they do; `except SIGTERMException` and `except SystemExit`
     that leave with a code; callbacks with `on_exception`; scripts for Lightning 1.x, which the project's pins or
-    arguments like `gpus=` tell, and which die of SIGTERM at once; trainers and loggers that come from elsewhere
-    (`LightningCLI`, `hydra.utils.instantiate`).
+    arguments like `gpus=` tell, and which die of SIGTERM at once; functions of `wandb.agent()`, which train in a
+    thread, where Lightning binds no signal; trainers and loggers that come from elsewhere (`LightningCLI`,
+    `hydra.utils.instantiate`).
 
     ## Source
 

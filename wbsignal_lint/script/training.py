@@ -57,7 +57,8 @@ def train_in_framework(player: Player, trainer: Trainer, node: ast.Call, state: 
     if number is None:
         player.escapes.append((state, Completion(Ending.RAISE, node, how="error", exception="Error")))
         return []
-    if state.heap.get(DISPOSITIONS, str(number)) is not None:
+    # Frameworks bind signals in the main thread only: in that of wandb.agent(function=…) none is bound.
+    if state.heap.get(DISPOSITIONS, str(number)) is not None or player.in_agent:
         return player.deliver(node, number, state)
     reaction = trainer.reaction(number, player.script.pins, player.words)
     if reaction is None:

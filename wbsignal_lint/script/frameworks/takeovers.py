@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wbsignal_lint.script.frameworks.evidence import Known
 
-__all__ = ["ELSEWHERE", "SETTINGS", "TAKEOVERS", "Takeover", "takeover_of"]
+__all__ = ["ELSEWHERE", "ELSEWHERE_KNOWN", "ELSEWHERE_SAYS", "SETTINGS", "TAKEOVERS", "Takeover", "takeover_of"]
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,10 @@ ELSEWHERE: Mapping[str, frozenset[str]] = {
     path: frozenset({"submit", "map_array"})
     for path in ("submitit.AutoExecutor", "submitit.SlurmExecutor", "submitit.LocalExecutor", "submitit.DebugExecutor")
 }
-"""Objects whose methods run a function in a job of its own, in the main thread there, without the script's handlers.
+"""Objects whose methods run a function in a job of its own, in the main thread there, without the script's handlers."""
 
-Read in submitit 1.0.0, 1.4.5, 1.5.1 and 1.5.4: the job's process binds SIGTERM and SIGCONT to handlers that go on, and
-SIGUSR2 (before 1.1 SIGUSR1; $SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), marking
-nothing.
-"""
+ELSEWHERE_SAYS = (
+    "runs functions in the main thread of a job of their own, where it binds SIGTERM and SIGCONT to handlers that go "
+    "on, and SIGUSR2 ($SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), marking nothing"
+)
+ELSEWHERE_KNOWN = Known(("submitit",), read=("1.4.5", "1.5.1", "1.5.4"))
