@@ -34,8 +34,11 @@ def test_the_requirements_of_the_project_decide(pin: str, status: int, tmp_path:
     assert ("in requirements.txt" in done.stdout) == bool(status)
 
 
-def test_what_the_file_installs_itself_has_to_be_old_as_well(tmp_path: Path) -> None:
+def test_what_the_file_installs_itself_decides_before_that(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("wandb==0.23.1\n")
     (tmp_path / "agent.sh").write_text(JOB.replace("exec", "pip install wandb==0.31.0\nexec"))
 
     assert lint("--isolated", "--select", "WBS402", "agent.sh", cwd=tmp_path).returncode == 0
+    (tmp_path / "requirements.txt").write_text("wandb==0.31.0\n")
+    (tmp_path / "agent.sh").write_text(JOB.replace("exec", "pip install wandb==0.23.1\nexec"))
+    assert lint("--isolated", "--select", "WBS402", "agent.sh", cwd=tmp_path).returncode == 1

@@ -176,9 +176,9 @@ class LaunchFile:
 
     @property
     def wandb_pins(self) -> tuple[Pin, ...]:
-        """Which versions of wandb the file itself installs, and which its project pins."""
+        """Which versions of wandb the file itself installs, or else what its project pins."""
         own = tuple(Pin((f"=={text}",), self.path or Path("this file")) for text, _ in self.wandb_versions)
-        return (*own, self.pins["wandb"]) if "wandb" in self.pins else own
+        return own or ((self.pins["wandb"],) if "wandb" in self.pins else ())
 
     @property
     def pins(self) -> Mapping[str, Pin]:
