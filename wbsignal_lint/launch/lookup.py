@@ -1,12 +1,13 @@
-"""Does the Python file that a launch file names use wandb? Looked up beside the launch file and further up."""
+"""The files that a launch file names, looked up beside it and further up."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from wbsignal_lint.launch.trainers import UsesWandb
 
-__all__ = ["lookup_beside"]
+__all__ = ["lookup_beside", "text_beside"]
 
 _PARENTS = 3
 """Jobs are submitted from the project's root and stand in ``scripts/slurm`` or the like."""
@@ -24,22 +25,39 @@ def lookup_beside(launch_file: Path | None) -> UsesWandb | None:
     """
     if launch_file is None:
         return None
+
+    def uses_wandb(script: str) -> bool | None:
+        data = _read(launch_file, script)
+        return True if data is not None and b"wandb" in data else None
+
+    return uses_wandb
+
+
+def text_beside(launch_file: Path, name: str) -> str | None:
+    """Return the text of a file as a launch file names it, or ``None`` if there is no such file."""
+    data = _read(launch_file, name)
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def _read(launch_file: Path, name: str) -> bytes | None:
+    if "\0" in name or name.startswith(("-", "~")):
+        return None
+    for folder in _folders(launch_file):
+        path = folder / name
+        try:
+            if path.is_file() and path.stat().st_size <= _MAX_SIZE:
+                return path.read_bytes()
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def _folders(launch_file: Path) -> tuple[Path, ...]:
+    """Return where to look: the launch file's folder and those above it, up to the root of its project."""
     folders = [launch_file.parent]
     while len(folders) <= _PARENTS and not any((folders[-1] / name).exists() for name in _ENDS_PROJECT):
         if folders[-1].parent == folders[-1]:
             break
         folders.append(folders[-1].parent)
-
-    def uses_wandb(script: str) -> bool | None:
-        if "\0" in script or script.startswith(("-", "~")):
-            return None
-        for folder in folders:
-            path = folder / script
-            try:
-                if path.is_file() and path.stat().st_size <= _MAX_SIZE:
-                    return True if b"wandb" in path.read_bytes() else None
-            except (OSError, ValueError):
-                continue
-        return None
-
-    return uses_wandb
+    return tuple(folders)

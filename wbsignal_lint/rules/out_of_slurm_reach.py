@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
-from wbsignal_lint.launch.batch import BatchJob, Started, batch_jobs, put_in_front
+from wbsignal_lint.launch.batch import BatchJob, Started, batch_jobs, put_in_front, started_in
+from wbsignal_lint.launch.beside import script_run_by
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.rules.base import LaunchRule
 
@@ -18,9 +19,10 @@ class OutOfSlurmReach(LaunchRule):
 
     ## What it finds
 
-    In a batch script (`#SBATCH` lines, `sbatch --wrap`, a document that is submitted): a sweep agent or a training that
-    the batch shell starts as an ordinary command, without `srun`, without `exec`, and without a trap that could pass
-    a signal on. An error for an agent, a warning for a training.
+    In a batch script (`#SBATCH` lines, `sbatch --wrap`, a document that is submitted): a sweep agent or a training
+    that the batch shell starts as an ordinary command, without `srun`, without `exec`, and without a trap that could
+    pass a signal on; also in a script that it runs from a file (`bash run.sh`). An error for an agent, a warning for a
+    training.
 
     ## Why it matters
 
@@ -86,6 +88,29 @@ class OutOfSlurmReach(LaunchRule):
                 if started.first.job is not None and job.sources_unknown:
                     continue  # what is sourced may set the traps
                 yield self._finding(job, started)
+
+            yield from self._in_files(launch, job)
+
+    def _in_files(self, launch: LaunchFile, job: BatchJob) -> Iterator[Diagnostic]:
+        """Yield the commands that run a script from a file which starts an agent or trainer."""
+        for command in job.script.launches:
+            if command.is_watched or Started(command).is_step or Started(command).is_elsewhere:
+                continue
+            found = script_run_by(launch, command)
+            if found is None or found[1].traps:
+                continue
+            inside = [one for one in started_in(found[1]) if not one.is_step and not one.is_elsewhere]
+            if inside:
+                agent = any(one.is_agent for one in inside)
+                yield self.at(
+                    command.command.words[0].span,
+                    f"SLURM signals the batch shell and srun's tasks only (by default): at a preemption, time limit or "
+                    f"scancel the {'sweep agent' if agent else 'training'} that {found[0]} starts is killed without "
+                    "having been told; start it there with srun",
+                    outcome=describe_outcome("SLURM's SIGTERM", False, None),
+                    scope=command.span,
+                    graver=agent,
+                )
 
     def _finding(self, job: BatchJob, started: Started) -> Diagnostic:
         also = ", with or without --forward-signals" if started.is_agent else ""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
-from wbsignal_lint.launch.batch import becomes_its_command, gives_way, put_in_front
+from wbsignal_lint.launch.batch import STEP_STARTERS, becomes_its_command, gives_way, put_in_front
+from wbsignal_lint.launch.beside import script_run_by
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.launch.wrappers import SHELLS
@@ -24,9 +25,9 @@ class ShellKeepsSignal(LaunchRule):
 
     ## What it finds
 
-    `srun bash -c '…'` (or another shell) whose text starts a sweep agent or a training in such a way that the shell
-    stays there: with something after it, in a pipeline, a loop, a branch, a function, a subshell, with a redirection,
-    in the background.
+    `srun bash -c '…'` (or another shell), and `srun ./task.sh` where that file is found, whose text starts a sweep
+    agent or a training in such a way that the shell stays there: with something after it, in a pipeline, a loop, a
+    branch, a function, a subshell, with a redirection, in the background.
 
     ## Why it matters
 
@@ -62,7 +63,7 @@ class ShellKeepsSignal(LaunchRule):
     ## Leaves alone
 
     The last simple command of `bash -c`, by which bash replaces itself anyway; a lone command of `sh -c`, where that
-    depends on which shell `sh` is; text with traps; scripts that srun runs from files, which are not read.
+    depends on which shell `sh` is; text with traps.
 
     ## Source
 
@@ -78,9 +79,7 @@ class ShellKeepsSignal(LaunchRule):
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield the agents and trainers below a shell that is srun's task."""
         for script in launch.scripts:
-            if not _is_task(script) or script.traps:
-                continue
-            for child in script.watched:
+            for child in script.watched if _is_task(script) and not script.traps else ():
                 if child.is_exec or _takes_the_shells_place(script, child):
                     continue
                 what = "sweep agent" if child.agent is not None else "training"
@@ -91,6 +90,28 @@ class ShellKeepsSignal(LaunchRule):
                     outcome=describe_outcome("SLURM's signals", False, None),
                     fix=self._fix(child),
                     scope=child.span,
+                )
+
+            yield from self._in_files(launch, script)
+
+    def _in_files(self, launch: LaunchFile, script: ShellScript) -> Iterator[Diagnostic]:
+        """Yield srun's tasks that are scripts from files which start an agent or trainer as their child."""
+        for task in script.launches:
+            names = [runner.name for runner in task.command.runners]
+            if "srun" not in names or not all(gives_way(name) for name in names[names.index("srun") + 1 :]):
+                continue
+            found = script_run_by(launch, task)
+            if found is None or found[1].traps:
+                continue
+            kept = [child for child in found[1].watched if not child.is_exec and not child.is_run_by(*STEP_STARTERS)]
+            if kept:
+                what = "sweep agent" if any(child.agent is not None for child in kept) else "training"
+                yield self.at(
+                    task.command.words[0].span,
+                    f"SLURM signals srun's task, which is the shell of {found[0]}: it dies, and the {what} below it is "
+                    "killed without having been told (by default); have exec start it there, as the last command",
+                    outcome=describe_outcome("SLURM's signals", False, None),
+                    scope=task.span,
                 )
 
     @staticmethod
