@@ -303,7 +303,7 @@ def test_explaining_all_and_listing(project: Path) -> None:
     codes = re.findall(r"(?m)^(WBS\d{3}) ", listed)
     assert codes == sorted(codes)
     assert len(codes) >= 8
-    assert re.findall(r"(?m)^(WBS\d{3}) \S+ \(\w+; fix: [\w ]+\)$", every) == codes
+    assert re.findall(r"(?m)^(WBS\d{3}) \S+ \([\w ]+; fix: [\w ]+\)$", every) == codes
     assert lint("rule", cwd=project).stdout == listed
     assert re.search(r"(?m)^WBS301  handler-exits-zero  +error  +safe or unsafe  +Exit status 0 in a", listed)
 

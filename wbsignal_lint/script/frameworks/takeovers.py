@@ -65,6 +65,6 @@ ELSEWHERE: Mapping[str, frozenset[str]] = {
 
 ELSEWHERE_SAYS = (
     "runs functions in the main thread of a job of their own, where it binds SIGTERM and SIGCONT to handlers that go "
-    "on, and SIGUSR2 ($SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), marking nothing"
+    "on, and SIGUSR2 ($SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), unmarked"
 )
 ELSEWHERE_KNOWN = Known(("submitit",), read=("1.4.5", "1.5.1", "1.5.4"))
