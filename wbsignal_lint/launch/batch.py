@@ -15,7 +15,7 @@ from wbsignal_lint.diagnostics import Edit, Span
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner
 from wbsignal_lint.launch.running import CLIENTS
-from wbsignal_lint.launch.steps import Action, Exit, Launch, Requeue, ShellScript, Source, Step, Trap
+from wbsignal_lint.launch.steps import Action, Exit, Kill, Launch, Requeue, ShellScript, Source, Step, Trap
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = [
@@ -116,9 +116,17 @@ class BatchJob:
         """Its traps for signals that announce the job's end."""
         return tuple(trap for trap in self.script.traps if not PREEMPTION_SIGNALS.isdisjoint(trap.signals))
 
-    def hears(self, signal: str) -> bool:
-        """Whether the batch shell survives a signal, or may do so: a trap for it, or one for signals not known."""
+    @property
+    def tells_at_exit(self) -> bool:
+        """Whether it signals other processes when a signal ends it: bash then runs its trap for EXIT."""
         return any(
+            "EXIT" in trap.signals and any(isinstance(step, Kill) and not step.is_probe for step in trap.steps)
+            for trap in self.script.traps
+        )
+
+    def hears(self, signal: str) -> bool:
+        """Whether the batch shell does something about a signal, or may: a trap for it, or for signals not known."""
+        return self.tells_at_exit or any(
             trap.action is not Action.RESET and (signal in trap.signals or not trap.signals)
             for trap in self.script.traps
         )
