@@ -62,8 +62,9 @@ class OutOfSlurmReach(LaunchRule):
     ## Leaves alone
 
     Scripts that are no batch scripts; what `srun`, `mpirun` and the like start; scripts with a trap for a preemption
-    signal; commands on other machines or in containers with a daemon (`ssh`, `docker run`); commands that come from
-    variables of which the file does not tell the value; Python files that are no training as far as one can tell.
+    signal, or one for EXIT that signals others; commands on other machines or in containers with a daemon (`ssh`,
+    `docker run`); commands that come from variables of which the file does not tell the value; Python files that are
+    no training as far as one can tell.
 
     ## Source
 
@@ -80,7 +81,7 @@ class OutOfSlurmReach(LaunchRule):
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every agent and trainer that runs below a batch shell without a trap."""
         for job in batch_jobs(launch):
-            if job.traps:
+            if job.traps or job.tells_at_exit:
                 continue
             for started in job.started:
                 if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
