@@ -111,7 +111,9 @@ def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) ->
         report.diagnostics = local(script, report.diagnostics)
     if options.others:
         is_program = script_gate.is_program(tree)
-        report.diagnostics = list(merged(report.diagnostics, options.others, is_program=is_program))
+        codes = {rule.code for rule in options.selection.rules()}
+        found = merged(report.diagnostics, options.others, is_program=is_program)
+        report.diagnostics = [item for item in found if item.code in codes]
     return script is not None or launch is not None or bool(options.others)
 
 

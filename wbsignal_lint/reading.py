@@ -107,7 +107,7 @@ def script_of(
 
     def read_all() -> Script | None:
         program = Program(entry, read, training_calls)
-        if alone or script_gate.trees_pass(module.tree for module in program.modules):
+        if alone or program.passes:
             script = read_program(program, settings)
             if not program.is_small and not script.registrations and not script.marks:
                 # No handlers after all: not worth playing events through many files.

@@ -9,7 +9,7 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Disposition, Registration, Script
-from wbsignal_lint.script.moving import move_before_training
+from wbsignal_lint.script.moving import late_statement, move_before_training
 from wbsignal_lint.script.state import Ending, Training
 
 
@@ -106,13 +106,17 @@ class HandlerRegisteredLate(ScriptRule):
         loop = isinstance(training.node, (ast.For, ast.AsyncFor, ast.While))
         inside = loop and any(parent is training.node for parent in script.ancestors(registration.node))
         where = "inside the training loop, after its first steps" if inside else "after the training"
-        head = script.span(training.node)
+        related: tuple[Related, ...] = (Related(script.span(training.node), "the training starts here"),)
+        late = late_statement(script, registration, training)
+        if late is not None:
+            related += (Related(script.span(registration.node), "this registers the handler"),)
+        blamed = late or registration.node
         return self.at(
-            script.span(registration.node),
+            script.span(blamed),
             f"handler {registration.handler.name} for {names} is registered {where} ({script.place(training.node)}): "
             "a signal that comes before kills the run unmarked",
             outcome=describe_outcome(registration.uses[0].name, False, None),
             fix=move_before_training(script, registration, training),
-            related=(Related(head, "the training starts here"),),
-            scope=script.span(script.statement(registration.node)),
+            related=related,
+            scope=script.span(script.statement(blamed)),
         )

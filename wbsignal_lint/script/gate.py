@@ -6,9 +6,8 @@ Only the standard library is imported here: most files of a tree stop at these g
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 
-__all__ = ["bytes_pass", "bytes_pass_with_imports", "is_program", "tree_passes", "trees_pass"]
+__all__ = ["bytes_pass", "bytes_pass_with_imports", "is_program", "tree_passes", "uses"]
 
 # `Wandb` alone is how Lightning's WandbLogger brings W&B in.
 _WANDB = (b"wandb", b"Wandb", b"WANDB")
@@ -73,18 +72,12 @@ def bytes_pass_with_imports(data: bytes) -> bool:
     return b"import" in data and (any(word in data for word in _WANDB) or any(word in data for word in _REGISTERS))
 
 
-def trees_pass(trees: Iterable[ast.Module]) -> bool:
-    """Say of files that belong together what `tree_passes` says of one."""
-    found = [_uses(tree) for tree in trees]
-    return any(has_run for has_run, _ in found) and any(topic for _, topic in found)
-
-
 def tree_passes(tree: ast.Module) -> bool:
     """Say whether a parsed module really has to do with a run and uses a name that a rule speaks of.
 
     Importing wandb to query its API, or naming a variable after it, is not to have a run.
     """
-    return all(_uses(tree))
+    return all(uses(tree))
 
 
 def is_program(tree: ast.Module) -> bool:
@@ -96,7 +89,7 @@ def is_program(tree: ast.Module) -> bool:
     )
 
 
-def _uses(tree: ast.Module) -> tuple[bool, bool]:
+def uses(tree: ast.Module) -> tuple[bool, bool]:
     """Return whether a module has to do with a run, and whether it uses a name that a rule speaks of."""
     modules = {"wandb"}
     used: set[tuple[str, str]] = set()

@@ -11,7 +11,7 @@ from wbsignal_lint.script.evaluator import Scope, own_nodes
 from wbsignal_lint.script.facts import Registration, Script
 from wbsignal_lint.script.state import Training
 
-__all__ = ["move_before_init", "move_before_start", "move_before_training"]
+__all__ = ["late_statement", "move_before_init", "move_before_start", "move_before_training"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -61,6 +61,13 @@ def move_before_training(script: Script, registration: Registration, training: T
         "the training loop" if isinstance(training.node, (ast.For, ast.AsyncFor, ast.While)) else "the training starts"
     )
     return Fix(f"Register the handler before {what}", edits, Applicability.SAFE if safe else Applicability.UNSAFE)
+
+
+def late_statement(script: Script, registration: Registration, training: Training) -> ast.stmt | None:
+    """Return the statement that comes too late, where it is in another file than the registration that it leads to."""
+    found = _common_frame(script, registration, training)
+    owner = script.layout.owner
+    return found[0] if found is not None and owner(found[0]) is not owner(registration.node) else None
 
 
 def move_before_init(script: Script, statement: ast.stmt) -> Fix | None:
@@ -209,14 +216,15 @@ def _only_registers(script: Script, statement: ast.stmt, registration: Registrat
 
 
 def _called_function(script: Script, statement: ast.stmt) -> _Function | None:
-    """Return the function of this file that a statement consisting of one call calls."""
+    """Return the function of the script that a statement consisting of one call calls."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return None
     function = statement.value.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     found = [
         node
-        for node in ast.walk(script.tree)
+        for tree in script.trees
+        for node in ast.walk(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name
     ]
     return found[0] if len(found) == 1 else None
@@ -270,8 +278,10 @@ def _uses_later_names(script: Script, registration: Registration, early: ast.stm
     """Say whether the handler reads a name that its scope binds only after the training has begun."""
     if registration.handler is None:
         return True
-    start = script.offset(early, end=False)
     node = registration.handler.function.node
+    if script.layout.owner(node) is not script.layout.owner(early):
+        return False
+    start = script.offset(early, end=False)
     names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load)}
     for name in names - Scope(node).locals:
         bindings = _bindings(script, name, early)

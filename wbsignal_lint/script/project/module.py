@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from wbsignal_lint.diagnostics import LineIndex
-from wbsignal_lint.script.relevance import Mentions
+from wbsignal_lint.script.gate import uses
+from wbsignal_lint.script.relevance import Mentions, identifiers
 
 __all__ = ["Module", "ReadModule", "concerns", "parents_of"]
 
@@ -66,6 +67,47 @@ class Module:
         """Its import statements, wherever they stand."""
         return [node for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
 
+    @cached_property
+    def defined(self) -> dict[str, ast.AST]:
+        """What it defines at its top level, with the node that does it."""
+        return dict(_definitions(self.tree.body))
+
+    @cached_property
+    def called_at_import(self) -> frozenset[str]:
+        """The names in the calls that are made when it is imported."""
+        found: set[str] = set()
+        for node in self.tree.body:
+            if isinstance(node, (ast.Expr, ast.Assign, ast.For, ast.With, ast.Try, ast.If)) and not _is_main(node):
+                calls = (child for child in ast.walk(node) if isinstance(child, ast.Call))
+                found.update(name for call in calls for name in identifiers(call.func))
+        return frozenset(found)
+
+    @cached_property
+    def uses(self) -> tuple[bool, bool]:
+        """Whether it has to do with a run, and whether it uses a name that a rule speaks of."""
+        return uses(self.tree)
+
     def owns(self, node: ast.AST) -> bool:
         """Say whether a node belongs to this file."""
         return id(node) in self.parents or node is self.tree
+
+
+def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name, node
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from ((alias.asname or alias.name.split(".")[0], alias) for alias in node.names)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                for child in ast.walk(target):
+                    if isinstance(child, ast.Name):
+                        yield child.id, node
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _definitions(node.body)
+            yield from _definitions(getattr(node, "orelse", []))
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in identifiers(node.test)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wbsignal_lint.script.project.finding import Finder
 from wbsignal_lint.script.project.module import Module, ReadModule
-from wbsignal_lint.script.relevance import DECISIVE, identifiers
+from wbsignal_lint.script.relevance import DECISIVE
 
 __all__ = ["Link", "Program"]
 
@@ -51,7 +51,6 @@ class Program:
         self._decisive: dict[Module, frozenset[int]] = {}
         self._exported: dict[Module, dict[str, set[str]]] = {}
         self._imported: dict[Module, set[str]] = {}
-        self._defined: dict[Module, dict[str, ast.AST]] = {}
         if read is not None and entry.path is not None:
             self._finder = Finder(entry.path)
             self._known: dict[Path, Module | None] = {entry.path: entry}
@@ -61,6 +60,12 @@ class Program:
                 self._keep_what_matters()
             else:
                 self.modules = [entry]
+
+    @property
+    def passes(self) -> bool:
+        """Whether its files together have to do with a run, and use a name that a rule speaks of."""
+        found = [module.uses for module in self.modules]
+        return any(has_run for has_run, _ in found) and any(topic for _, topic in found)
 
     def link(self, alias: ast.alias) -> Link | None:
         """Return what a name in an import statement stands for, if that is worth following."""
@@ -145,7 +150,7 @@ class Program:
                 continue
             source = self._module_at(package)
             for alias in node.names:
-                if source is not None and (alias.name == "*" or alias.name in self._names_of(source)):
+                if source is not None and (alias.name == "*" or alias.name in source.defined):
                     if source is not module:
                         yield alias, Link(source, alias.name)
                 else:
@@ -156,25 +161,18 @@ class Program:
     def _module_at(self, place: Path | None) -> Module | None:
         return self._known.get(place) if place is not None else None
 
-    def _names_of(self, module: Module) -> dict[str, ast.AST]:
-        """Return what a file defines at its top level, with the node that does it."""
-        found = self._defined.get(module)
-        if found is None:
-            found = self._defined[module] = dict(_definitions(module.tree.body))
-        return found
-
     def _matters(self, link: Link, depth: int = 0) -> bool:
         module, name = link.module, link.name
         exported = self._exported.get(module, {})
         if name is None:
             return bool(exported) or _is_short(module) or self._acts(module)
-        names = [name] if name != "*" else list(self._names_of(module))
+        names = [name] if name != "*" else list(module.defined)
         if self._acts(module) or any(one in exported for one in names):
             return True
         return any(self._name_matters(module, one, depth) for one in names)
 
     def _name_matters(self, module: Module, name: str, depth: int) -> bool:
-        defined = self._names_of(module).get(name)
+        defined = module.defined.get(name)
         if isinstance(defined, ast.alias):
             further = self._links.get(id(defined))
             return further is not None
@@ -188,7 +186,7 @@ class Program:
         exported = self._exported.get(link.module, {})
         if link.name is None or link.name == "*":
             return {name for name, members in exported.items() for name in (name, *members)}
-        source = self._names_of(link.module).get(link.name)
+        source = link.module.defined.get(link.name)
         members = exported.get(link.name, set())
         if isinstance(source, ast.alias):
             further = self._links.get(id(source))
@@ -199,13 +197,8 @@ class Program:
 
     def _acts(self, module: Module) -> bool:
         """Say whether merely importing a file does something: registers a handler, opens a run, leaves."""
-        mentioned: set[str] = set()
-        for node in module.tree.body:
-            if isinstance(node, (ast.Expr, ast.Assign, ast.For, ast.With, ast.Try, ast.If)) and not _is_main(node):
-                for child in ast.walk(node):
-                    if isinstance(child, ast.Call):
-                        mentioned |= identifiers(child.func)
-        return bool(mentioned & (DECISIVE | set(self._exported.get(module, {}))))
+        called = module.called_at_import
+        return bool(called & DECISIVE) or not called.isdisjoint(self._exported.get(module, {}))
 
     def _keep_what_matters(self) -> None:
         """Drop the files that nothing worth following leads to."""
@@ -217,23 +210,6 @@ class Program:
                     if link is not None and link.module not in kept:
                         kept.append(link.module)
         self.modules = kept
-
-
-def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
-    for node in body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name, node
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from ((alias.asname or alias.name.split(".")[0], alias) for alias in node.names)
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                for child in ast.walk(target):
-                    if isinstance(child, ast.Name):
-                        yield child.id, node
-        elif isinstance(node, (ast.If, ast.Try, ast.With)):
-            yield from _definitions(node.body)
-            yield from _definitions(getattr(node, "orelse", []))
 
 
 def _is_simple(value: ast.expr | None) -> bool:
@@ -250,7 +226,3 @@ def _is_simple(value: ast.expr | None) -> bool:
 
 def _is_short(module: Module) -> bool:
     return len(module.index) <= _SHORT
-
-
-def _is_main(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and "__name__" in identifiers(node.test)
