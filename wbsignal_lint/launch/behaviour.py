@@ -126,12 +126,16 @@ class _Builder:
                 self.bodies.setdefault(function.name, []).append(item)
         self.jobs: dict[str, list[Job]] = {}
         """The jobs whose pids a variable (``$NAME``) or file has held."""
+        self.newest: Job | None = None
+        """The last background job of the whole script: what ``$!`` is when a trap runs."""
         self.copies: dict[str, set[str]] = {}
         """From which variables a variable is made: a trap may loop over what is only filled later."""
 
     def build(self) -> tuple[Step, ...]:
         flow = _Flow()
         self._follow(self.main, _Context(), flow)
+        flow.enter(())
+        self.newest = flow.newest
         steps = self._with_ends([self._resolved(step) for step in flow.steps])
         return tuple(steps)
 
@@ -314,8 +318,20 @@ class _Builder:
             return replace(step, targets=tuple(self._with_jobs(target) for target in step.targets))
         if isinstance(step, Trap):
             unset = [early.span for early in step.early if early.is_unset]
-            return replace(step, steps=tuple(_without(self._resolved(inner), unset) for inner in step.steps))
+            steps = (self._with_newest(self._resolved(inner)) for inner in step.steps)
+            return replace(step, steps=tuple(_without(inner, unset) for inner in steps))
         return step
+
+    def _with_newest(self, step: Step) -> Step:
+        """Fill in what ``$!`` is when a trap runs that has started nothing itself."""
+        if not isinstance(step, (Kill, Wait)) or self.newest is None:
+            return step
+        newest = (self.newest,)
+        targets = tuple(
+            replace(target, jobs=newest) if target.name in ("$!", "${!}") and not target.jobs else target
+            for target in step.targets
+        )
+        return replace(step, targets=targets)
 
     def _with_jobs(self, target: Target) -> Target:
         if target.kind is TargetKind.VARIABLE:
@@ -448,7 +464,7 @@ def _exclude_each_other(one: Step, other: Step) -> bool:
 
 
 def options_set(words: Iterable[str]) -> tuple[tuple[str, bool], ...]:
-    """Return what the words of a ``set`` command, or of one that starts a shell, switch on and off: ``-euo pipefail``."""
+    """Return what the words of ``set``, or of a command that starts a shell, switch on and off: ``-euo pipefail``."""
     _, *rest = words
     found: list[tuple[str, bool]] = []
     while rest:

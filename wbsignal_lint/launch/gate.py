@@ -11,7 +11,7 @@ __all__ = ["bytes_pass", "python_bytes_pass", "python_tree_passes"]
 # (`WANDB=wandb; $WANDB agent`, `wandb \` + newline + `agent`), so each is looked for on its own.
 _PROGRAM = re.compile(rb"wandb|(?<![\w-])wb(?![\w-])")
 _MENTION = re.compile(rb"wandb", re.IGNORECASE)
-_TRAINS = re.compile(rb"python|\.sh\b|\.py\b|torchrun|accelerate|deepspeed")
+_TRAINS = re.compile(rb"python|\.sh\b|\.py\b|\buv\b|torchrun|accelerate|deepspeed")
 # What a script does with signals, exit statuses and other processes.
 _BEHAVIOUR = re.compile(
     rb"[|&]|\b(?:trap|exec|exit|kill|wait|srun|timeout|requeue|sbatch)\b|^#(?:SBATCH|PBS|BSUB)", re.MULTILINE

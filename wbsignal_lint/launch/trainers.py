@@ -39,7 +39,7 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         uses_wandb: looks a Python file up.
         mentions_wandb: whether the launch file speaks of wandb; only then does a telling name alone make a trainer.
     """
-    found = _script_of(command.words)
+    found = _script_of(command.words) or _module_of_uv(command)
     if found is None or any(word.value in ("--help", "-h") for word in command.words):
         return None
     word, is_module, starters = found
@@ -90,6 +90,14 @@ def _script_of(words: Sequence[Word]) -> tuple[Word, bool, tuple[str, ...]] | No
             return None
         index += 2 if len(pattern) == 2 and pattern[1] in _VALUED_OPTIONS else 1
     return None
+
+
+def _module_of_uv(command: Command) -> tuple[Word, bool, tuple[str, ...]] | None:
+    """``uv run -m package.train``: uv takes ``-m`` itself."""
+    if not command.runners or command.runners[-1].name != "uv" or not command.words:
+        return None
+    name = command.words[0].value or ""
+    return (command.words[0], True, ()) if re.fullmatch(r"\w+(?:\.\w+)+", name) else None
 
 
 def _started(words: Sequence[Word], starter: str) -> tuple[Word, bool, tuple[str, ...]] | None:
