@@ -40,6 +40,15 @@ def test_same_findings_as_the_command_line_in_every_fixture() -> None:
     assert flake8("--isolated", "--select", "WBS", *paths, cwd=FIXTURES) == expected
 
 
+def test_one_file_is_read_with_those_that_it_imports() -> None:
+    late = FIXTURES / "projects" / "training-elsewhere" / "bad"
+    zero = FIXTURES / "projects" / "imported-handler" / "bad"
+
+    assert flake8("--isolated", "--select", "WBS101,WBS301", "train.py", cwd=late) == [("train.py", 20, 5, "WBS101")]
+    # What is wrong in another file is not for flake8 to say, which is asked about one.
+    assert flake8("--isolated", "--select", "WBS101,WBS301", "train.py", cwd=zero) == []
+
+
 def test_message_and_code_as_flake8_writes_them(project: Path) -> None:
     (project / "a.py").write_text(SCRIPT)
     (shown,) = json.loads(lint("--output-format", "json", "a.py", cwd=project).stdout)
