@@ -53,7 +53,7 @@ PASSING: Mapping[str, Passing] = {
     **dict.fromkeys(_REPLACING, _REPLACED),
     # The task gets USR1; TERM and INT to srun itself end the step with SIGKILL, or nothing arrives.
     "srun": Passing(Manner.STAYS, _names("USR1 USR2"), _names("TERM"), _names("INT")),
-    "timeout": Passing(Manner.STAYS, _names("TERM INT")),
+    "timeout": Passing(Manner.STAYS, _names("TERM INT HUP QUIT")),
     "gtimeout": Passing(Manner.STAYS, _names("TERM INT")),
     "uv": Passing(Manner.STAYS, _EVERYTHING),
     "tini": Passing(Manner.STAYS, _EVERYTHING),
