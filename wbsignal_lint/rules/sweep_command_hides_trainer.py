@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.launch.containers import SweepCommand
-from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.facts import Command, LaunchFile
 from wbsignal_lint.launch.passing import PASSING, Manner
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.rules.base import LaunchRule
@@ -25,7 +25,7 @@ class SweepCommandHidesTrainer(LaunchRule):
 
     A `command:` of a W&B sweep file in which the agent's child is not the training, but a program that stays its parent
     and does not pass SIGTERM on: `sh -c '…'`, `bash -c` with more behind the training or a pipe around it, `time`,
-    `xargs`, `flock`, `setsid`, `accelerate launch`.
+    `xargs`, `flock`, `setsid`, `accelerate launch --num_processes 1`.
 
     ## Why it matters
 
@@ -75,7 +75,8 @@ class SweepCommandHidesTrainer(LaunchRule):
     Programs that give their place to the training (`env`, `nice`, `stdbuf`, `taskset`, `flock --no-fork` …) or pass
     SIGTERM on (`timeout`, `uv run`, `torchrun`, tini, dumb-init); `bash -c` where the training is the last command,
     which bash runs in its own place; `exec`; scripts with a trap; script files (`bash run.sh`), whose text stands
-    elsewhere; programs that are not known.
+    elsewhere; `accelerate launch` with several processes, which is torchrun then, or with a number of them that the
+    command does not tell; programs that are not known.
 
     ## Source
 
@@ -114,7 +115,7 @@ def _hidden_by(sweep: SweepCommand) -> tuple[str, Span, Fix | None] | None:
         return None
     runners = [(runner.name, runner.span) for runner in command.runners]
     shell = runners.pop() if sweep.script is not None else None
-    if len(command.words) > 1 and command.words[0].program == "accelerate" and command.words[1].value == "launch":
+    if command.words and _starts_one_process(command):
         runners.append(("accelerate launch", command.words[0].span))
     for name, span in runners:
         if name == "flock" and any(word.value in ("--no-fork", "-F") for word in sweep.words):
@@ -130,6 +131,22 @@ def _hidden_by(sweep: SweepCommand) -> tuple[str, Span, Fix | None] | None:
     if started is None:
         return None
     return f"`{shell[0]} -c`", shell[1], _fix(started)
+
+
+def _starts_one_process(command: Command) -> bool:
+    """Whether it is ``accelerate launch`` with one process, whose parent it stays.
+
+    With several it is torchrun, which passes SIGTERM on; how many there are is for the machine or its configuration to
+    say, where the command does not.
+    """
+    values = [word.value for word in command.words]
+    if command.words[0].program != "accelerate" or values[1:2] != ["launch"]:
+        return False
+    pairs = list(zip(values, values[1:], strict=False))
+    return any(pair in pairs for pair in (("--num_processes", "1"), ("--num-processes", "1"))) or not {
+        "--num_processes=1",
+        "--num-processes=1",
+    }.isdisjoint(values)
 
 
 def _kept_by_shell(script: ShellScript, shell: str) -> Launch | None:
