@@ -103,7 +103,7 @@ def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) ->
         if isinstance(rule, ScriptRule) and script is not None:
             _ask(rule, lambda rule=rule: list(rule.check(script)), report)  # type: ignore[misc]
         elif isinstance(rule, LaunchRule) and launch is not None:
-            _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+            _ask(rule, lambda rule=rule: _mendable(rule.check(launch), report.text), report)  # type: ignore[misc]
     if script is not None and len(script.program.modules) > 1:
         report.elsewhere = told_elsewhere(
             script, report.diagnostics, lambda view, codes: _found_in(view, codes, options.selection)
@@ -121,6 +121,16 @@ def _found_in(view: Script, codes: frozenset[str], selection: Selection) -> list
     """Ask the rules with certain codes about a script as one of its other files sees it."""
     rules = [rule for rule in selection.rules() if isinstance(rule, ScriptRule) and rule.code in codes]
     return with_enough_stack(lambda: [found for rule in rules for found in rule.check(view)])
+
+
+def _mendable(diagnostics: Iterable[Diagnostic], text: str) -> list[Diagnostic]:
+    """Return findings of launch rules in Python, without the fixes that only hold in shell."""
+    found = list(diagnostics)
+    if not any(diagnostic.fix for diagnostic in found):
+        return found
+    from wbsignal_lint.launch.python.soundness import with_sound_fixes
+
+    return list(with_sound_fixes(found, text))
 
 
 def _lint_shell(report: FileReport, options: LintOptions) -> None:

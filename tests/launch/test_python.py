@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.python.literals import Field, Source
 from wbsignal_lint.launch.python.reader import read_python
+from wbsignal_lint.launch.python.soundness import with_sound_fixes
 
 LITERALS = [
     '"wandb agent"',
@@ -99,6 +101,27 @@ def test_commands_are_found_once_however_often_they_are_run() -> None:
     )
 
     assert agents(text) == ["wandb agent ' + sweep)", "wandb agent d')"]
+
+
+@pytest.mark.parametrize(
+    ("launch", "inserted", "is_sound"),
+    [
+        ("subprocess.run(['wandb', 'agent', sweep])", "srun ", False),
+        ("subprocess.run(['sbatch', '--wrap=wandb agent x'])", "srun ", True),
+        ("os.system('wandb agent x')", "srun ", True),
+        ("os.system('wandb agent x')", "exec 'env' ", False),
+        ("os.system(f'wandb agent {sweep}')", "VAR={ ", False),
+        ('os.system("""\nwandb agent x\n""")', "exec 'env' ", True),
+    ],
+)
+def test_fixes_that_only_hold_in_shell_are_not_offered(launch: str, inserted: str, is_sound: bool) -> None:
+    text = f"import os, subprocess\n{launch}\n"
+    at = text.index("wandb")
+    fix = Fix("Insert", (Edit(Span(at, at), inserted),))
+    finding = Diagnostic("WBS418", "out-of-slurm-reach", Severity.ERROR, "", Span(at, at + 5), fix=fix)
+    (kept,) = with_sound_fixes([finding], text)
+
+    assert (kept.fix is not None) == is_sound
 
 
 def test_functions_that_call_themselves_end() -> None:
