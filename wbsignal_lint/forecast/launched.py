@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from wbsignal_lint.contract import Scenario
+from wbsignal_lint.launch.directives import JobSignal
 from wbsignal_lint.launch.facts import LaunchFile, Word
+from wbsignal_lint.launch.processes import Fate, Kind, deliver
 from wbsignal_lint.launch.reader import read_launch
 from wbsignal_lint.launch.route import Arrival, Hop, Route, find_routes
-from wbsignal_lint.launch.steps import ShellScript
+from wbsignal_lint.launch.steps import Requeue, ShellScript
 from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row
 
 __all__ = ["NoRoute", "forecast_launch"]
@@ -99,8 +101,7 @@ def _rows(route: Route, rows: Sequence[Row]) -> list[Row]:
     if any(one.system == "SBATCH" for one in route.script.directives):
         asked = route.script.job_signal
         if asked is not None:
-            arrival = route.follow(asked.signal) if asked.to_batch_shell else route.follow_to_step(asked.signal)
-            table.append(_row("--signal", asked.signal, arrival, by_signal))
+            table.append(_row("--signal", asked.signal, _warning(route, asked), by_signal))
         for event in ("preemption", "time limit", "scancel"):
             table.append(_row(event, "TERM", _end_of_job(route, event), by_signal))
         return table
@@ -108,6 +109,27 @@ def _rows(route: Route, rows: Sequence[Row]) -> list[Row]:
         table.append(_row("", signal, route.follow(signal), by_signal))
     table.append(_row("", "INT", route.interrupt(), by_signal))
     return table
+
+
+def _warning(route: Route, asked: JobSignal) -> Arrival:
+    """What the signal of ``--signal`` does, and if it tells the training nothing, what comes after it."""
+    if not asked.to_batch_shell:
+        arrival = route.follow_to_step(asked.signal)
+        return _followed(arrival, _end_of_job(route, "time limit")) if arrival.signal is None else arrival
+    arrival = route.follow(asked.signal)
+    delivery = deliver(route.script, route.hops[0].launch, asked.signal)
+    if arrival.signal is not None or not arrival.is_known or delivery is None:
+        return arrival
+    requeues = delivery.trap is not None and any(isinstance(step, Requeue) for step in delivery.trap.steps)
+    if delivery.fate_of(Kind.SHELL) is Fate.DIES or requeues:
+        # The job is over with it: SLURM tells the tasks of its steps, and kills whatever else the shell was running.
+        return _followed(arrival, route.follow_to_step("TERM")) if route.is_step else arrival
+    return _followed(arrival, _end_of_job(route, "time limit"))
+
+
+def _followed(arrival: Arrival, later: Arrival) -> Arrival:
+    """Put what comes later behind what did not tell the training."""
+    return replace(later, reasons=(*arrival.reasons, "then SLURM ends the job", *later.reasons))
 
 
 def _end_of_job(route: Route, event: str) -> Arrival:
@@ -147,7 +169,7 @@ def _row(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row]) -> Ro
         unhandled = f"{way}; SIG{arrival.signal} ends the training, which has no handler for it"
         return Row(scenario, f"SIG{sent}", False, _with(killed, unhandled), event=event)
     if arrival.is_cut_short and own.handler_run is True:
-        outcomes = (
+        outcomes: tuple[Outcome, ...] = (
             Outcome(False, None, -9, f"{way}, before it has marked"),
             Outcome(True, None, -9, f"{way}, before it has ended the run"),
         )

@@ -12,6 +12,7 @@ from wbsignal_lint.launch.processes import (
     Kind,
     Process,
     Reception,
+    becomes_last_command,
     deliver,
     deliver_to_step,
     line_of,
@@ -156,7 +157,7 @@ class Route:
         if not hops:
             return Arrival(None, ("what it starts is not known",), False)
         hop = hops[0]
-        if not hop.name and _becomes_its_command(hop):
+        if not hop.name and not hop.launch.is_exec and becomes_last_command(hop.script, hop.launch):
             line = line_of(hop.script, hop.launch) or ()
             if len(line) < 2:
                 return Arrival(None, ("what it starts is not known",), False)
@@ -220,21 +221,6 @@ def _script_run_by(launch: Launch) -> str | None:
     if launch.program in SHELLS:
         return next((word.value for word in words[1:] if not word.pattern.startswith(("-", "+"))), None)
     return words[0].value if is_script_name(launch.program) else None
-
-
-def _becomes_its_command(hop: Hop) -> bool:
-    """Whether bash, given the text by ``-c``, becomes the command instead of starting it."""
-    launch, script = hop.launch, hop.script
-    simple = launch.stages == 1 and launch.job is None and launch.or_else is None and not launch.in_condition
-    return (
-        script.shell in ("bash", "zsh", "ksh")
-        and simple
-        and launch.is_last
-        and not launch.in_loop
-        and not script.traps
-        and not launch.is_exec
-        and all(block.kind in ("script", "branch") for block in launch.blocks[:1])
-    )
 
 
 def _words(reception: Reception, delivery: Delivery, hop: Hop) -> str:

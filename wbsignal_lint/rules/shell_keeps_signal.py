@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
 from wbsignal_lint.launch.batch import STEP_STARTERS, becomes_its_command, gives_way, put_in_front
 from wbsignal_lint.launch.beside import script_run_by
 from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.processes import becomes_last_command
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.launch.wrappers import SHELLS
 from wbsignal_lint.rules.base import LaunchRule
 
 __all__ = ["ShellKeepsSignal"]
-
-
-_EXEC_LAST = frozenset({"bash", "zsh", "ksh"})
-"""Shells that replace themselves by the last simple command of ``-c``; dash does not (measured with 0.5.12)."""
 
 
 class ShellKeepsSignal(LaunchRule):
@@ -134,9 +132,9 @@ def _is_task(script: ShellScript) -> bool:
 
 
 def _takes_the_shells_place(script: ShellScript, child: Launch) -> bool:
-    """Whether the shell execs a command without being told to, or may do so."""
-    if not child.is_last or child.job is not None or child.stages > 1 or child.redirects or child.in_condition:
-        return False
-    if any(block.kind not in ("script", "branch") or block.chain is not None for block in child.blocks):
-        return False
-    return script.runners[-1].name in _EXEC_LAST or len(script.launches) == 1
+    """Whether the shell becomes a command without being told to, or may do so: which shell ``sh`` is, is not known."""
+    return becomes_last_command(script, child) or (
+        script.shell not in ("bash", "zsh", "ksh")
+        and len(script.launches) == 1
+        and becomes_last_command(replace(script, shell="bash"), child)
+    )
