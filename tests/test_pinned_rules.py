@@ -87,3 +87,18 @@ def test_the_agents_option_is_inserted_where_the_pinned_client_has_it(tmp_path: 
     lint("--isolated", "--fix", "--select", "WBS401", "job.sh", cwd=tmp_path)
 
     assert (tmp_path / "job.sh").read_text() == (FIXED_JOB if is_safe else JOB)
+
+
+@pytest.mark.parametrize(("pin", "found"), [("typer==0.29.2", True), ("typer>=0.12", True), ("typer", False)])
+def test_a_typer_app_replaces_the_hook_and_is_never_moved(tmp_path: Path, pin: str, found: bool) -> None:
+    script = (
+        "import signal\n\nimport typer\nimport wandb\n\napp = typer.Typer()\n\n\n"
+        "@app.command()\ndef main(lr: float = 0.1):\n    for step in range(80):\n        run.log({'loss': lr})\n\n\n"
+        "run = wandb.init(project='p')\napp()\n"
+    )
+    (tmp_path / "train.py").write_text(script)
+    (tmp_path / "requirements.txt").write_text(f"{pin}\n")
+
+    assert codes(tmp_path) == ["WBS310"] * found
+    lint("--isolated", "--fix", "--unsafe-fixes", "train.py", cwd=tmp_path)
+    assert (tmp_path / "train.py").read_text() == script

@@ -20,13 +20,14 @@ class ExcepthookReplaced(ScriptRule):
     ## What it finds
 
     `sys.excepthook = f` after `wandb.init()`, where `f` does not call the hook that was there before;
-    `rich.traceback.install()` after `wandb.init()`.
+    `rich.traceback.install()` after `wandb.init()`; a typer app that is called after `wandb.init()`, where the project
+    pins typer 0.9.4 or newer: it sets a hook that passes on to the one from before its import.
 
     ## Why it matters
 
     W&B learns of a crash from the `sys.excepthook` that `wandb.init()` sets. Replaced afterwards, the crash is
     recorded with exit code 0: the run is FINISHED. Set before `init()`, the new hook is called by W&B's. Measured
-    with wandb 0.10.33 to 0.31.0.
+    with wandb 0.10.33 to 0.31.0; typer's with 0.29.2.
 
     ## Example
 
@@ -55,7 +56,7 @@ class ExcepthookReplaced(ScriptRule):
     ## Fix
 
     Moves the statement in front of `wandb.init()`, where both stand in one block and everything it names is defined
-    before.
+    before. None for a typer app: open the run in its command.
 
     ## Leaves alone
 
@@ -82,11 +83,16 @@ class ExcepthookReplaced(ScriptRule):
 
     def _diagnostic(self, script: Script, row: str, end: End, node: ast.AST) -> Diagnostic:
         statement = script.statement(node)
+        # A program's main function, run by a framework: to move it would run the training before its run is opened.
+        is_main = isinstance(node, ast.Call) and not script.source(node.func).endswith("install")
+        message = "this takes the place of the exception hook that wandb.init() has set: a crash is recorded as success"
+        if is_main:
+            message = f"the framework behind this call sets a hook of its own, and {message}"
         return self.at(
             script.span(statement),
-            "this takes the place of the exception hook that wandb.init() has set: a crash is recorded as success",
+            message,
             outcome=describe_outcome(row, end.marked, 0),
-            fix=self._fix(script, statement),
+            fix=None if is_main else self._fix(script, statement),
             scope=script.span(statement),
         )
 
