@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier
 from wbsignal_lint.script.facts import Context, Disposition
 from wbsignal_lint.script.frameworks.commands import APPS, DECORATORS, GROUPS, RUNNERS, Result, Runner, ordinary_end
-from wbsignal_lint.script.frameworks.takeovers import ELSEWHERE, SETTINGS, Takeover, takeover_of
+from wbsignal_lint.script.frameworks.takeovers import ELSEWHERE, ELSEWHERE_METHODS, SETTINGS, Takeover, takeover_of
 from wbsignal_lint.script.heap import DISPOSITIONS
 from wbsignal_lint.script.interpreter import CallArguments
 from wbsignal_lint.script.starting import Start
@@ -240,7 +240,7 @@ def _handler_of(takeover: Takeover) -> Value:
 
 def _runs_elsewhere(collector: Collector, callee: ast.Attribute, state: State) -> bool:
     """Say whether a method runs functions in a job of their own: ``submitit.AutoExecutor(…).submit(train, …)``."""
-    if not isinstance(callee.value, (ast.Name, ast.Attribute)):
+    if callee.attr not in ELSEWHERE_METHODS or not isinstance(callee.value, (ast.Name, ast.Attribute)):
         return False
     owner = collector.evaluate(callee.value, state.fork())[0][1]
-    return isinstance(owner, Returned) and callee.attr in ELSEWHERE.get(owner.path, ())
+    return isinstance(owner, Returned) and owner.path in ELSEWHERE

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from wbsignal_lint.script.frameworks.evidence import Known
 
-__all__ = ["ELSEWHERE", "ELSEWHERE_KNOWN", "ELSEWHERE_SAYS", "SETTINGS", "TAKEOVERS", "Takeover", "takeover_of"]
+__all__ = [
+    "ELSEWHERE",
+    "ELSEWHERE_KNOWN",
+    "ELSEWHERE_METHODS",
+    "ELSEWHERE_SAYS",
+    "SETTINGS",
+    "TAKEOVERS",
+    "Takeover",
+    "takeover_of",
+]
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,8 @@ def takeover_of(path: str) -> Takeover | None:
     return TAKEOVERS.get(path)
 
 
-ELSEWHERE: Mapping[str, frozenset[str]] = {
-    path: frozenset({"submit", "map_array"})
-    for path in ("submitit.AutoExecutor", "submitit.SlurmExecutor", "submitit.LocalExecutor", "submitit.DebugExecutor")
-}
+ELSEWHERE = frozenset({"submitit.AutoExecutor", "submitit.SlurmExecutor", "submitit.LocalExecutor"})
+ELSEWHERE_METHODS = frozenset({"submit", "map_array"})
 """Objects whose methods run a function in a job of its own, in the main thread there, without the script's handlers."""
 
 ELSEWHERE_SAYS = (
