@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.python.combining import combined, concatenated, split_words
 from wbsignal_lint.launch.python.expressions import each_of
 from wbsignal_lint.launch.python.launchers import launcher_of
 from wbsignal_lint.launch.python.launching import Launching
@@ -26,9 +27,6 @@ from wbsignal_lint.launch.python.values import (
     Text,
     Value,
     alternatives,
-    combined,
-    concatenated,
-    split_words,
 )
 
 __all__ = ["Calls"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import OptionSlot
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.python.combining import combined, concatenated
 from wbsignal_lint.launch.python.literals import Field, Source
 from wbsignal_lint.launch.python.texts import filled
 from wbsignal_lint.launch.python.values import (
@@ -28,8 +29,6 @@ from wbsignal_lint.launch.python.values import (
     Text,
     Value,
     alternatives,
-    combined,
-    concatenated,
 )
 
 __all__ = ["Expressions", "last_name"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
+from wbsignal_lint.launch.python.combining import combined, joined_values
 from wbsignal_lint.launch.python.expressions import Expressions, each_of, last_name
 from wbsignal_lint.launch.python.launchers import DECORATED
 from wbsignal_lint.launch.python.literals import Source
@@ -24,8 +25,6 @@ from wbsignal_lint.launch.python.values import (
     Text,
     Value,
     alternatives,
-    combined,
-    joined_values,
 )
 
 __all__ = ["Interpreter"]

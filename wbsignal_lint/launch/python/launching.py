@@ -10,22 +10,11 @@ from wbsignal_lint.launch.documents import is_job_script, shebang_is_shell
 from wbsignal_lint.launch.facts import OptionSlot
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.python.combining import merged_lists, split_words
 from wbsignal_lint.launch.python.interpreter import Interpreter
 from wbsignal_lint.launch.python.launchers import Launcher, Reads
 from wbsignal_lint.launch.python.literals import Source
-from wbsignal_lint.launch.python.values import (
-    UNKNOWN,
-    Const,
-    Element,
-    File,
-    Hole,
-    Items,
-    Text,
-    Value,
-    alternatives,
-    merged_lists,
-    split_words,
-)
+from wbsignal_lint.launch.python.values import UNKNOWN, Const, Element, File, Hole, Items, Text, Value, alternatives
 from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.wrappers import SCRIPT_READERS
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from wbsignal_lint.launch.mapped import MappedText
-from wbsignal_lint.launch.python.values import Hole, Items, Text, Value, concatenated
+from wbsignal_lint.launch.python.combining import concatenated
+from wbsignal_lint.launch.python.values import Hole, Items, Text, Value
 
 __all__ = ["dedented", "filled", "formatted", "joined", "replaced", "stripped"]
 
