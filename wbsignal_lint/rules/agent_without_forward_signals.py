@@ -57,6 +57,9 @@ class AgentWithoutForwardSignals(LaunchRule):
     fix is unsafe: that agent refuses the option and does not start. In a list the option becomes an element of its own,
     in the layout of the list.
 
+    A program that starts the agent and waits for it gets the scheduler's signal itself. Let it become the agent (`exec`,
+    `os.execvp`), or let it pass the signal on.
+
     ## Leaves alone
 
     Comments, `echo`, usage texts and other here-documents that are only shown, `grep` and `pkill` patterns, commit
