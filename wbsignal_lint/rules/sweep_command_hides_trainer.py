@@ -142,11 +142,8 @@ def _starts_one_process(command: Command) -> bool:
     values = [word.value for word in command.words]
     if command.words[0].program != "accelerate" or values[1:2] != ["launch"]:
         return False
-    pairs = list(zip(values, values[1:], strict=False))
-    return any(pair in pairs for pair in (("--num_processes", "1"), ("--num-processes", "1"))) or not {
-        "--num_processes=1",
-        "--num-processes=1",
-    }.isdisjoint(values)
+    joined = " ".join(value or "?" for value in values)
+    return re.search(r"--num[-_]processes[ =]1(?!\S)", joined) is not None
 
 
 def _kept_by_shell(script: ShellScript, shell: str) -> Launch | None:
