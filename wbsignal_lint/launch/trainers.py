@@ -24,6 +24,8 @@ _STARTER_MODULES = {
 }
 _VALUED_OPTIONS = frozenset("WXQ")
 _TRAINS = re.compile(r"(?:^|[\W_\d])(?:pre|re|fine[-_]?)?(?:train|tun)(?:er|ing|e)?(?=$|[\W_\d\0])", re.IGNORECASE)
+_OTHER_CALLS = frozenset({"--help", "-h", "--version", "--analyze", "--analyse", "--dry-run"})
+_OTHER_CALLS_ALONE = frozenset({"--init", "--list"})
 _OTHER_WORK = re.compile(
     r"(?:^|[\W_])(?:test|eval\w*|plot\w*|prep\w*|download\w*|create\w*|make|generate\w*|analy\w*|tokeni[sz]er|vocab|"
     r"submit|merge|convert|export|aggregate|summar\w*|split|launch\w*)(?=$|[\W_\d])",
@@ -40,7 +42,7 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         mentions_wandb: whether the launch file speaks of wandb; only then does a telling name alone make a trainer.
     """
     found = _script_of(command.words) or _module_of_uv(command)
-    if found is None or any(word.value in ("--help", "-h") for word in command.words):
+    if found is None or _is_told_otherwise(command.words):
         return None
     word, is_module, starters = found
     name = word.pattern
@@ -54,6 +56,17 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         return None
     stem = word.literal[len(word.literal) - len(name.rpartition("/")[2]) :]  # its folder may stand in a variable
     return Trainer(command, stem.span, None if is_module else name, starters)
+
+
+def _is_told_otherwise(words: Sequence[Word]) -> bool:
+    """Whether an option says that this call of the script trains nothing: ``run_sweep.py --init``."""
+    for word, following in zip(words, (*words[1:], None), strict=True):
+        if word.value in _OTHER_CALLS:
+            return True
+        # `--init xavier` is another thing.
+        if word.value in _OTHER_CALLS_ALONE and (following is None or following.pattern.startswith("-")):
+            return True
+    return False
 
 
 def _says_training(name: str, *, is_module: bool) -> bool:
