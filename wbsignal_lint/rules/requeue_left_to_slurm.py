@@ -27,7 +27,8 @@ class RequeueLeftToSlurm(LaunchRule):
     SLURM up to 23.11 then takes it for a job that has ended: it is not queued again, and the marked run waits for
     ever. A job that stays until it is taken down, or requeues itself, is queued again in every version.
 
-    This assumes a grace time (`GraceTime` above 0) and a handler in the training.
+    A training without a handler is ended by the same SIGTERM, with the same result. This assumes a grace time
+    (`GraceTime` above 0).
 
     ## Example
 
