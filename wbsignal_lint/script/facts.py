@@ -435,7 +435,7 @@ class Script:
     @property
     def editor(self) -> PythonEditor:
         """Builds edits of the file in focus."""
-        return self.layout.editor
+        return self.focus.editor
 
     def span(self, node: ast.AST) -> Span:
         """Return the span of a node that has a position."""

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from wbsignal_lint.diagnostics import Edit, Span
-from wbsignal_lint.edits.python import PythonEditor, Removal
+from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.script.project import Module
 
 __all__ = ["Layout", "shown"]
@@ -51,11 +50,6 @@ class Layout:
     def parents(self) -> Mapping[int, ast.AST]:
         """The parent of each node of each file, by the node's ``id()``."""
         return self.focus.parents if len(self._modules) == 1 else _Parents(self._modules)
-
-    @cached_property
-    def editor(self) -> PythonEditor:
-        """Builds edits of the file in focus."""
-        return PythonEditor(self.focus.text) if len(self._modules) == 1 else _EditorOfOne(self.focus.text)
 
     def owner(self, node: ast.AST) -> Module:
         """Return the file that a node is from."""
@@ -113,31 +107,3 @@ class _Parents(Mapping[int, ast.AST]):
 
     def __len__(self) -> int:
         return sum(len(module.parents) for module in self._modules)
-
-
-class _EditorOfOne(PythonEditor):
-    """An editor of the file in focus that builds for other files only what is thrown away: edits outside of it."""
-
-    def _knows(self, *spans: Span) -> bool:
-        return all(span.end <= len(self.text) for span in spans)
-
-    def is_alone(self, span: Span) -> bool:
-        return self._knows(span) and super().is_alone(span)
-
-    def indentation(self, span: Span) -> str:
-        return super().indentation(span) if self._knows(span) else ""
-
-    def remove_statement(self, span: Span) -> Removal:
-        return super().remove_statement(span) if self._knows(span) else Removal((Edit(span, ""),), False)
-
-    def remove_element(self, statement: Span, element: Span) -> Removal | None:
-        return super().remove_element(statement, element) if self._knows(statement, element) else None
-
-    def insert_before(self, span: Span, lines: Sequence[str]) -> Edit:
-        return super().insert_before(span, lines) if self._knows(span) else Edit(span, "")
-
-    def insert_after(self, span: Span, lines: Sequence[str]) -> Edit:
-        return super().insert_after(span, lines) if self._knows(span) else Edit(span, "")
-
-    def move_before(self, spans: Sequence[Span], anchor: Span) -> Removal | None:
-        return super().move_before(spans, anchor) if self._knows(*spans, anchor) else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wbsignal_lint.diagnostics import LineIndex
 from wbsignal_lint.script.gate import uses
+from wbsignal_lint.script.project.editing import FileEditor
 from wbsignal_lint.script.relevance import Mentions, identifiers
 
 __all__ = ["Module", "ReadModule", "concerns", "parents_of"]
@@ -51,6 +52,11 @@ class Module:
     def index(self) -> LineIndex:
         """Turns offsets into rows and columns."""
         return LineIndex(self.text)
+
+    @cached_property
+    def editor(self) -> FileEditor:
+        """Builds edits of it; parsing once more for that is what costs most, and is done once."""
+        return FileEditor(self.text)
 
     @cached_property
     def parents(self) -> dict[int, ast.AST]:
