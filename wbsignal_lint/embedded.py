@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wbsignal_lint.cells import cells_of
-from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, Span
+from wbsignal_lint.diagnostics import Diagnostic, Edit, Fix, LineIndex, Span
 from wbsignal_lint.launch.hosts.documentation import code_blocks
 from wbsignal_lint.launch.hosts.notebook import python_of
 from wbsignal_lint.launch.mapped import MappedText
@@ -14,11 +15,16 @@ from wbsignal_lint.launch.mapped import MappedText
 __all__ = ["Embedded", "embedded_in"]
 
 
+_ROW = re.compile(r"\bline (\d+)\b")
+
+
 @dataclass(frozen=True)
 class Embedded:
     """One Python program in a host."""
 
     text: str
+    host: str
+    """The text of the host."""
     mapped: MappedText | None = None
     """Where its characters stand in the host; ``None``: at the same offsets."""
     prefix: str = ""
@@ -28,6 +34,7 @@ class Embedded:
 
     def brought_home(self, diagnostic: Diagnostic) -> Diagnostic:
         """Return a finding in the program as one in the host; a fix that can't be made there is left out."""
+        diagnostic = replace(diagnostic, message=_ROW.sub(self._row, diagnostic.message))
         fix = diagnostic.fix
         if fix is not None and any(self._touches_closed(edit.span) for edit in fix.edits):
             fix = None
@@ -40,6 +47,14 @@ class Embedded:
             related=tuple(replace(related, span=self._span(related.span)) for related in diagnostic.related),
             fix=None if fix is None else Fix(fix.message, tuple(map(self._edit, fix.edits)), fix.applicability),
         )
+
+    def _row(self, named: re.Match[str]) -> str:
+        """Return a row that a message names as it is counted in the host."""
+        start = LineIndex(self.text).line_start(int(named[1]))
+        if start >= len(self.text):
+            return named[0]
+        place = LineIndex(self.host).place(start if self.mapped is None else self.mapped.starts[start])
+        return f"line {place.row}" if place.cell is None else f"cell {place.cell}, line {place.row}"
 
     def _touches_closed(self, span: Span) -> bool:
         return any(closed.start < span.end and span.start < closed.end for closed in self.closed)
@@ -71,7 +86,7 @@ def embedded_in(text: str, host: str) -> Sequence[Embedded]:
     if host == "notebook":
         python, closed = python_of(text)
         headers = _headers(text)
-        return [Embedded(python, closed=(*closed, *headers))]
+        return [Embedded(python, text, closed=(*closed, *headers))]
     if host == "documentation":
         return list(_blocks(text))
     return []
@@ -90,4 +105,4 @@ def _blocks(text: str) -> Iterator[Embedded]:
             first = len(block.text.text) - len(block.text.text.lstrip("\r\n"))
             start = block.text.starts[first]
             prefix = text[text.rfind("\n", 0, start) + 1 : start]
-            yield Embedded(block.text.text, block.text, prefix)
+            yield Embedded(block.text.text, text, block.text, prefix)

@@ -259,3 +259,39 @@ def test_python_in_documentation_is_linted_and_mended_with_its_indentation(tmp_p
     assert "   import sys\n" in fixed
     assert fixed.startswith("Train\n=====\n\n.. code-block:: python\n\n   ")
     assert fixed.endswith("\nEnd.\n")
+
+
+def test_what_is_moved_between_cells_is_told_and_moved_by_cells(tmp_path: Any) -> None:
+    cells = [
+        "import signal, sys, wandb\nrun = wandb.init()\ndef handle(signum, frame):\n    run.mark_preempting()\n"
+        "    sys.exit(128 + signum)\n",
+        "%%time\nfor step in range(10):\n    run.log({'a': step})\n    !nvidia-smi\n",
+        "signal.signal(signal.SIGTERM, handle)\n",
+    ]
+    notebook = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook, indent=1))
+
+    shown = lint("--isolated", "--output-format", "concise", "a.ipynb", cwd=tmp_path).stdout
+    lint("--isolated", "--fix", "a.ipynb", cwd=tmp_path)
+
+    assert shown.startswith("a.ipynb:cell 3:1:1: WBS101 [*] ")
+    assert "(cell 2, line 2)" in shown
+    after = json.loads((tmp_path / "a.ipynb").read_text())["cells"]
+    assert ["".join(cell["source"]) for cell in after] == [
+        cells[0],
+        cells[1].replace("for step", "signal.signal(signal.SIGTERM, handle)\nfor step"),
+        "",
+    ]
+
+
+def test_each_changed_cell_has_a_diff_of_its_own(tmp_path: Any) -> None:
+    cells = ["!wandb agent x\n", "x = 1\n", "%%bash\nwandb agent y\n"]
+    notebook = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+
+    done = lint("--isolated", "--diff", "a.ipynb", cwd=tmp_path)
+
+    assert re.findall(r"(?m)^[+-].*", done.stdout) == [
+        *("--- a.ipynb:cell 1", "+++ a.ipynb:cell 1", "-!wandb agent x", "+!wandb agent --forward-signals x"),
+        *("--- a.ipynb:cell 3", "+++ a.ipynb:cell 3", "-wandb agent y", "+wandb agent --forward-signals y"),
+    ]

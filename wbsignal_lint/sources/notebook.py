@@ -96,6 +96,8 @@ class Notebook:
         if not old.startswith("["):
             return _as_json(code, forms)
         lines = [_as_json(line, forms) for line in re.findall(r"[^\n]*\n|[^\n]+", code)]
+        if not lines:
+            return "[]"
         opening = old[: strings[0].start()] if strings else "["
         closing = old[strings[-1].end() :] if strings else "]"
         between = old[strings[0].end() : strings[1].start()] if len(strings) > 1 else f",{opening[1:] or ' '}"
