@@ -240,6 +240,19 @@ class PythonEditor:
         content = missing + self._indent(lines, self.indentation(span), self.newline)
         return Edit(Span(end, end), content if not missing else content.removesuffix(self.newline))
 
+    def wrap(self, spans: Sequence[Span], head: str) -> Edit | None:
+        """Put neighbouring statements into a block of their own under ``head``; ``None`` where that can't be done."""
+        if not spans or any(not self.is_alone(span) for span in spans):
+            return None
+        lines = Span(self._lines(spans[0]).start, self._lines(spans[-1]).end)
+        text = self.text[lines.start : lines.end]
+        if '"""' in text or "'''" in text or "\\\n" in text or not text.endswith(("\n", "\r")):
+            return None
+        indentation = self.indentation(spans[0])
+        step = "\t" if indentation.endswith("\t") else "    "
+        inside = "".join(f"{step}{line}" if line.strip() else line for line in text.splitlines(keepends=True))
+        return Edit(lines, f"{indentation}{head}{self.newline}{inside}")
+
     def move_before(self, spans: Sequence[Span], anchor: Span) -> Removal | None:
         """Move whole statements in front of another; ``None`` where they can't be moved as they stand."""
         moved: list[str] = []

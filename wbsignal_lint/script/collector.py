@@ -6,7 +6,7 @@ import ast
 import itertools
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from wbsignal_lint.script.facts import (
     Disposition,
     Exit,
     Finish,
+    Gap,
     Handler,
     HandlerCall,
     LateMark,
@@ -26,13 +27,14 @@ from wbsignal_lint.script.facts import (
     Replacement,
     Script,
     SignalUse,
+    Window,
 )
 from wbsignal_lint.script.framework_calls import as_command, call_of_framework, group_member
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.importing import Importer
 from wbsignal_lint.script.interpreter import CallArguments
 from wbsignal_lint.script.starting import Start, forks_of, start_of
-from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training
+from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training, Wait
 from wbsignal_lint.script.values import (
     NONE,
     UNKNOWN,
@@ -57,6 +59,7 @@ from wbsignal_lint.script.vocabulary import (
     is_run_name,
     is_training_step,
     sets_flag,
+    takes_time,
 )
 
 __all__ = ["Collector", "is_known_call"]
@@ -215,12 +218,31 @@ class Collector(Importer):
     def call(self, node: ast.Call, state: State) -> Evaluated:
         """Evaluate a call; take note of one that stands where a handler is to be given."""
         self._expect_handler_call(node, state)
+        self._note_wait(node, state)
         results = super().call(node, state)
         found = self._handler_calls.get(id(node))
         if found is not None and results:
             found.leaves = False
             found.returns_handler |= any(not _is_no_handler(value) for _, value in results)
         return results
+
+    def _note_wait(self, node: ast.Call, state: State) -> None:
+        """Take note of what takes its time while handlers are registered and no run is active."""
+        if self.in_handler or not state.registered or state.run not in (RunState.NONE, RunState.FINISHED):
+            return
+        base = last_identifier(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        if not takes_time(base, last_identifier(node.func)):
+            return
+        bound = {name: value for name, value in state.heap.names(DISPOSITIONS) if int(name) in state.registered}
+        if state.run is RunState.FINISHED:
+            self.note_window(Gap.AFTER_FINISH, node, bound)
+        elif state.waited is None:
+            state.waited = Wait(node, bound)
+
+    def note_window(self, gap: Gap, node: ast.Call, bound: Mapping[str, Value] | None) -> None:
+        """Keep a stretch of the program without a run."""
+        if not any(window.node is node and window.gap is gap for window in self.script.windows):
+            self.script.windows.append(Window(gap, node, bound))
 
     def _expect_handler_call(self, node: ast.Call, state: State) -> None:
         """Look whether a registration is given the call of a function of this file instead of the function."""

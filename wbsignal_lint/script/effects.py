@@ -22,6 +22,7 @@ from wbsignal_lint.script.evaluator import (
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
+    Gap,
     Init,
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS
@@ -61,10 +62,13 @@ Effect = Callable[["Collector", ast.Call, CallArguments, State], Evaluated]
 
 def _init(collector: Collector, node: ast.Call, arguments: CallArguments, state: State) -> Evaluated:
     if not any(init.node is node for init in collector.script.inits):
-        collector.script.inits.append(Init(node, collector.context, collector.trail, managed=False))
+        collector.script.inits.append(Init(node, collector.context, collector.trail, state.guards))
     if _is_disabled(arguments):
         # Nothing is recorded anywhere, so nothing can be recorded wrongly.
         return [(state, Result("wandb.init", id(node)))]
+    if state.waited is not None:
+        collector.note_window(Gap.BEFORE_INIT, state.waited.node, state.waited.bound)
+        state.waited = None
     state.run, state.recorded, state.marked, state.hooked = RunState.ACTIVE, None, False, True
     state.decided = None
     state.init_guards = state.guards

@@ -10,13 +10,13 @@ import ast
 import builtins
 import functools
 import operator
-import re
 import signal
 from collections.abc import Callable, Iterable, Sequence
 
 from wbsignal_lint.contract import signal_number
-from wbsignal_lint.script.state import Path, RunState, State
+from wbsignal_lint.script.state import Completion, Ending, Path, RunState, State
 from wbsignal_lint.script.values import (
+    NO_RUN,
     NONE,
     UNKNOWN,
     BoundMethod,
@@ -32,6 +32,7 @@ from wbsignal_lint.script.values import (
     Run,
     Value,
 )
+from wbsignal_lint.script.vocabulary import is_main_process, is_rank
 
 __all__ = [
     "MAIN_PROCESS",
@@ -47,13 +48,6 @@ __all__ = [
 ]
 
 Evaluated = list[tuple[State, Value]]
-
-_RANK = re.compile(r"^((local|global|node|proc|process|world|dist|ddp)_?)*(rank|process_index|rank_id)$", re.IGNORECASE)
-_GET_RANK = re.compile(r"^get_?(\w+_)?rank$", re.IGNORECASE)
-_IS_MAIN = re.compile(
-    r"^is_?(local_|global_|world_)?(main|master|primary|root|chief|rank_?zero|rank_?0)(_(process|rank|node|worker))?$",
-    re.IGNORECASE,
-)
 
 _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
     ast.Add: operator.add,
@@ -183,6 +177,8 @@ class Evaluator:
     def __init__(self) -> None:
         self.frame = Frame(0, (), None, Scope(None))
         self.escapes: list[Path] = []
+        self.no_run = False
+        """Follow a handler where no run is active, on any rank."""
         self.in_worker = False
         """Follow a forked worker and not the main process."""
         self.assume_main_process = False
@@ -235,7 +231,7 @@ class Evaluator:
             if path == "wandb.run":
                 if state.run is RunState.ACTIVE:
                     return Run(state.run_site)
-                return External(path) if state.run is RunState.MAYBE else NONE
+                return External(path) if state.run is RunState.MAYBE else NO_RUN
             return external(path, early=path == "sys.exit" and not state.hooked)
         if isinstance(base, Run):
             stale = base.site and state.run_site and base.site != state.run_site
@@ -339,7 +335,7 @@ class Evaluator:
 
     def branch(self, test: ast.expr, state: State) -> list[tuple[State, bool | None]]:
         """Evaluate a condition; the second part is ``None`` where both branches have to be followed."""
-        assumed, self.assume_main_process = self.assume_main_process, self.in_handler
+        assumed, self.assume_main_process = self.assume_main_process, self.in_handler and not self.no_run
         try:
             return [(after, self.truth(value)) for after, value in self.evaluate(test, state)]
         finally:
@@ -385,7 +381,17 @@ class Evaluator:
         if isinstance(node, ast.Yield):
             return self.yielded(node, state)
         children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-        return [(after, self._combine(node, values, after)) for after, values in self.evaluate_all(children, state)]
+        paths = self.evaluate_all(children, state)
+        if self.no_run and isinstance(node, ast.Attribute):
+            paths = [path for path in paths if not self._lacks_run(node, *path)]
+        return [(after, self._combine(node, values, after)) for after, values in paths]
+
+    def _lacks_run(self, node: ast.Attribute, state: State, values: list[Value]) -> bool:
+        """Raise what reading an attribute of ``wandb.run`` raises where no run is active."""
+        if values[0] is not NO_RUN:
+            return False
+        self.escapes.append((state, Completion(Ending.RAISE, node, how="no run", exception="builtins.AttributeError")))
+        return True
 
     def evaluate_all(self, nodes: Sequence[ast.expr], state: State) -> list[tuple[State, list[Value]]]:
         """Evaluate expressions one after another."""
@@ -398,10 +404,8 @@ class Evaluator:
 
     def _assumed(self, name: str, value: Value) -> Value:
         if self.assume_main_process and (value == UNKNOWN or isinstance(value, (Result, External))):
-            if _RANK.match(name) or _GET_RANK.match(name):
-                return Const(0)
-            if _IS_MAIN.match(name):
-                return Const(True)
+            if is_rank(name):
+                return Const(True) if is_main_process(name) else Const(0)
         return value
 
     def _boolean(self, node: ast.BoolOp, state: State) -> Evaluated:

@@ -23,6 +23,7 @@ from wbsignal_lint.script.project import Module, Program
 from wbsignal_lint.script.state import Completion, State, Training
 from wbsignal_lint.script.uncalled import uncalled_marks
 from wbsignal_lint.script.values import UNKNOWN, Function, Value, function_of
+from wbsignal_lint.script.vocabulary import is_rank
 
 __all__ = [
     "Context",
@@ -132,18 +133,23 @@ class Registration:
     @property
     def depends_on_thread(self) -> bool:
         """Whether a condition that can't be evaluated seems to ask for the thread or process it is made in."""
-        identifiers = (
-            getattr(node, name, None) or ""
-            for guard in self.guards
-            for node in ast.walk(guard)
-            for name in ("id", "attr")
-        )
-        return any(word in identifier.lower() for identifier in identifiers for word in ("thread", "main"))
+        return any(word in name.lower() for name in _names_in(self.guards) for word in ("thread", "main"))
+
+    @property
+    def depends_on_rank(self) -> bool:
+        """Whether it is made on some ranks only."""
+        return any(is_rank(name) for name in _names_in(self.guards))
 
     @property
     def numbers(self) -> frozenset[int]:
         """The numbers of the signals bound."""
         return frozenset(use.number for use in self.uses)
+
+
+def _names_in(guards: tuple[ast.AST, ...]) -> list[str]:
+    """Return the identifiers in conditions."""
+    nodes = [node for guard in guards if isinstance(guard, ast.expr) for node in ast.walk(guard)]
+    return [getattr(node, name) for node in nodes for name in ("id", "attr") if isinstance(getattr(node, name, 0), str)]
 
 
 @dataclass(frozen=True)
@@ -161,10 +167,37 @@ class Fork:
         """Say whether a signal that a worker gets runs a handler of the script."""
         if number in self.own or number not in handler.numbers:
             return False
-        if self.bound is None:
-            return True
-        function = function_of(self.bound.get(str(number), UNKNOWN))
-        return function is not None and function.node is handler.function.node
+        return self.bound is None or _binds(self.bound, number, handler)
+
+
+def _binds(bound: Mapping[str, Value], number: int, handler: Handler) -> bool:
+    function = function_of(bound.get(str(number), UNKNOWN))
+    return function is not None and function.node is handler.function.node
+
+
+class Gap(Enum):
+    """Why no run is active though handlers are registered."""
+
+    BEFORE_INIT = "before wandb.init()"
+    AFTER_FINISH = "after finish()"
+    OTHER_RANKS = "on ranks that open none"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of the program in which a signal finds a handler, but no run."""
+
+    gap: Gap
+    node: ast.Call
+    """What takes its time there; for other ranks the ``wandb.init()`` that they pass by."""
+    bound: Mapping[str, Value] | None
+    """What the signals are bound to, by number; ``None`` for whatever is registered on every rank."""
+
+    def reaches(self, handler: Handler, number: int) -> bool:
+        """Say whether a signal that comes here runs a handler."""
+        if self.bound is not None:
+            return _binds(self.bound, number, handler)
+        return any(number in found.numbers and not found.depends_on_rank for found in handler.registrations)
 
 
 @dataclass(frozen=True)
@@ -194,6 +227,8 @@ class Handler:
     finishes: list[Finish] = field(default_factory=list)
     finishes_in_workers: list[Finish] = field(default_factory=list)
     """The calls that end the run as a forked worker reaches them; empty if none is known to be forked."""
+    fails_without_run: list[ast.Attribute] = field(default_factory=list)
+    """Where it reads ``wandb.run.something`` that isn't there when no run is active; empty if there always is one."""
     marks_made: list[Mark] = field(default_factory=list)
     """The calls of ``mark_preempting()`` that it reaches, each once for every kind of state."""
     reached: set[int] = field(default_factory=set)
@@ -332,8 +367,15 @@ class Init:
     node: ast.Call
     context: Context
     trail: tuple[ast.stmt, ...]
-    managed: bool
+    guards: tuple[ast.AST, ...] = ()
+    """Conditions of unknown outcome that had to hold to come here."""
+    managed: bool = False
     """True if it is entered as a context manager, which records 1 for every exception, ``SystemExit`` included."""
+
+    @property
+    def depends_on_rank(self) -> bool:
+        """Whether it is called on some ranks only."""
+        return any(is_rank(name) for name in _names_in(self.guards))
 
 
 @dataclass(eq=False)
@@ -363,6 +405,7 @@ class Script:
     finishes: list[Finish] = field(default_factory=list)
     """Calls that end a run outside handlers."""
     inits: list[Init] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     forks: list[Fork] = field(default_factory=list)
     """Calls that surely fork workers while a run is active."""
     may_fork: bool = False
@@ -471,6 +514,18 @@ class Script:
         if isinstance(node, ast.stmt):
             return node
         return next(parent for parent in self.ancestors(node) if isinstance(parent, ast.stmt))
+
+    def run_of_statements(self, first: ast.stmt, word: str) -> list[ast.stmt]:
+        """Return a statement, if it is an expression, and the expressions right behind it that contain a word too."""
+        parent = self.parents.get(id(first))
+        blocks = [getattr(parent, name, None) for name in ("body", "orelse", "finalbody")]
+        block = next((block for block in blocks if isinstance(block, list) and first in block), [first])
+        found: list[ast.stmt] = []
+        for statement in block[block.index(first) :]:
+            if not isinstance(statement, ast.Expr) or (found and word not in self.source(statement)):
+                break
+            found.append(statement)
+        return found
 
     def function_of(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None:
         """Return the innermost function that a node stands in."""

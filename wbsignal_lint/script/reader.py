@@ -8,7 +8,7 @@ import pathlib
 
 from wbsignal_lint.script.collector import Collector
 from wbsignal_lint.script.evaluator import last_identifier, own_nodes
-from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
+from wbsignal_lint.script.facts import Context, Gap, Handler, Outcome, Script, ScriptSettings, UnreadableSource
 from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget, CallArguments
 from wbsignal_lint.script.project import Module, Program, ReadModule
@@ -165,6 +165,9 @@ def _follow_uncalled(collector: Collector, tree: ast.Module, heap: Heap, skipped
 
 def _follow_handlers(collector: Collector, heap: Heap) -> None:
     """Run the handlers that have not been run yet."""
+    inits = collector.script.inits
+    if inits and all(init.depends_on_rank for init in inits):
+        collector.note_window(Gap.OTHER_RANKS, inits[0].node, None)
     if collector.script.spawns:
         collector.script.forks.clear()
     for handler in collector.script.handlers:
@@ -220,10 +223,29 @@ def _follow_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
         _run_handler(collector, handler, heap)
         if collector.script.forks and handler.finishes:
             _run_in_worker(collector, handler, heap)
+        if collector.script.windows:
+            _run_without_run(collector, handler, heap)
     finally:
         handler.reached = set(collector.executed)
         collector.executed = executed
         collector.handler = None
+
+
+def _run_without_run(collector: Collector, handler: Handler, heap: Heap) -> None:
+    """Run a handler where no run is active, and keep where it fails for that."""
+    own = Handler(handler.name, handler.function, handler.value, handler.registrations)
+    noted, left_out = collector.forget()
+    collector.handler, collector.no_run = own, True
+    try:
+        _run_handler(collector, own, heap)
+    finally:
+        collector.no_run = False
+        collector.remember(noted, left_out)
+    for outcome in own.outcomes:
+        end = outcome.completion
+        known = any(node is end.node for node in handler.fails_without_run)
+        if end.how == "no run" and isinstance(end.node, ast.Attribute) and not outcome.state.guards and not known:
+            handler.fails_without_run.append(end.node)
 
 
 def _run_in_worker(collector: Collector, handler: Handler, heap: Heap) -> None:
@@ -248,7 +270,8 @@ def _run_handler(collector: Collector, handler: Handler, heap: Heap) -> None:
             passed: tuple[Value, ...] = () if by_loop and values is not None else (SignalNumber(number), UNKNOWN)
             collector.escapes = []
             collector.steps = _STEPS
-            state = State(heap=heap.fork(), run=RunState.ACTIVE, hooked=True, init_guards=())
+            active = RunState.NONE if collector.no_run else RunState.ACTIVE
+            state = State(heap=heap.fork(), run=active, hooked=True, init_guards=())
             try:
                 found = collector.call_value(handler.value, None, CallArguments(passed), state)
             except Budget:

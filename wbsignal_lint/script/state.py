@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -19,6 +20,7 @@ __all__ = [
     "State",
     "Swallowed",
     "Training",
+    "Wait",
     "is_exception",
     "merge",
 ]
@@ -148,6 +150,14 @@ class Decision:
     """For ``AGENT_THREAD``: how that thread, or the main one beside it, was left."""
 
 
+@dataclass(frozen=True)
+class Wait:
+    """A call that takes its time, and what the signals are bound to meanwhile, by number."""
+
+    node: ast.Call
+    bound: Mapping[str, Value] = field(hash=False)
+
+
 @dataclass
 class State:
     """Everything that an abstract execution carries along one path."""
@@ -170,6 +180,8 @@ class State:
     """The guards under which the active run was opened; ``None`` if none was opened on this path."""
     registered: frozenset[int] = frozenset()
     """Numbers of the signals that have a handler of the script's own."""
+    waited: Wait | None = None
+    """The first thing that takes its time before a run is opened, while handlers are registered."""
     interrupted: bool = False
     """The event that a scenario asks about has happened on this path."""
     exit_called: Value | None = None
@@ -242,4 +254,5 @@ def _join_states(left: State, right: State) -> State:
         reader=left.reader or right.reader,
         decided=left.decided,
         effects=left.effects | right.effects,
+        waited=left.waited or right.waited,
     )

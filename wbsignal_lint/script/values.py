@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "NONE",
+    "NO_RUN",
     "UNKNOWN",
     "BoundMethod",
     "Class",
@@ -177,6 +178,8 @@ class Items(Value):
 
 UNKNOWN = Unknown()
 NONE = Const(None)
+NO_RUN = Const(None)
+"""What ``wandb.run`` is while no run is active: ``None`` as any other, but known to be this one."""
 
 
 def join(left: Value | None, right: Value | None) -> Value:
