@@ -63,7 +63,7 @@ class Source:
         start = self._lines.line_start(row)
         line = self.text[start : self._lines.line_start(row + 1)]
         if not line.isascii():
-            column = len(line.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "ignore"))
+            column = len(line.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "surrogatepass"))
         return start + column
 
     def span(self, node: ast.AST) -> Span:
