@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
-from wbsignal_lint.script.facts import Finish, Fork, Handler, Script
+from wbsignal_lint.script.circumstances import Fork
+from wbsignal_lint.script.facts import Finish, Handler, Script
 from wbsignal_lint.script.state import RunState
 
 

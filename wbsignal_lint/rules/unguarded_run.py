@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Related, Severity
 from wbsignal_lint.rules.base import ScriptRule
-from wbsignal_lint.script.facts import Gap, Handler, Script, Window
+from wbsignal_lint.script.circumstances import Gap, Window
+from wbsignal_lint.script.facts import Handler, Script
 
 
 class UnguardedRun(ScriptRule):

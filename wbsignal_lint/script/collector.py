@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from wbsignal_lint.contract import FINISH_FORGETS_EXIT, REFUSES_BOOL_STATUS
+from wbsignal_lint.script.circumstances import Gap, Window
 from wbsignal_lint.script.effects import EFFECTS, add_signal_handler
 from wbsignal_lint.script.evaluator import Evaluated, last_identifier, own_nodes
 from wbsignal_lint.script.facts import (
@@ -18,7 +19,6 @@ from wbsignal_lint.script.facts import (
     Disposition,
     Exit,
     Finish,
-    Gap,
     Handler,
     HandlerCall,
     LateMark,
@@ -27,7 +27,6 @@ from wbsignal_lint.script.facts import (
     Replacement,
     Script,
     SignalUse,
-    Window,
 )
 from wbsignal_lint.script.framework_calls import as_command, call_of_framework, group_member
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from wbsignal_lint.script.circumstances import Gap
 from wbsignal_lint.script.evaluator import (
     MAIN_PROCESS,
     MAIN_THREAD,
@@ -22,7 +23,6 @@ from wbsignal_lint.script.evaluator import (
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
-    Gap,
     Init,
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS

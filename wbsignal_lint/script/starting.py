@@ -7,7 +7,8 @@ import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wbsignal_lint.script.facts import Context, Fork
+from wbsignal_lint.script.circumstances import Fork
+from wbsignal_lint.script.facts import Context
 from wbsignal_lint.script.heap import DISPOSITIONS
 from wbsignal_lint.script.state import RunState, State
 from wbsignal_lint.script.values import NONE, Const, Value, function_of
