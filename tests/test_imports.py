@@ -144,6 +144,23 @@ def test_nothing_heavy_is_imported_for_a_clean_job(project: Path, content: str) 
     assert imported_by(project, "job.sh") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", "model: {layers: 12}\n"),
+        ("logging.yml", "logger: wandb\nproject: vision\n"),
+        ("Dockerfile", "FROM python:3.12\nCMD python train.py\n"),
+        ("Makefile", "all:\n\tpython train.py\n"),
+        ("a.ipynb", '{"cells": [{"cell_type": "code", "source": ["import wandb\\n", "wandb.init()"]}]}'),
+        ("README.md", "```sh\nwandb agent x\n```\n"),
+    ],
+)
+def test_nothing_heavy_is_imported_for_what_shell_may_stand_in(project: Path, name: str, content: str) -> None:
+    (project / name).write_text(content)
+
+    assert imported_by(project, ".") == []
+
+
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("--list-rules",), ("rule", "--all")])
 def test_nothing_heavy_is_imported_for_words(project: Path, arguments: tuple[str, ...]) -> None:
     assert imported_by(project, *arguments) == []

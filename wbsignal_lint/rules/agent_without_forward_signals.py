@@ -22,9 +22,10 @@ class AgentWithoutForwardSignals(LaunchRule):
     `wandb agent …`, also as `python -m wandb agent`, without `-f` or `--forward-signals`, through whatever runs it:
     `srun`, `nohup`, `timeout`, `conda run`, containers, `bash -c '…'`, `ssh`, `tmux send-keys`, variables and arrays,
     here-documents that become job scripts. Shell is read wherever it stands: in Makefiles, justfiles, Dockerfiles, YAML
-    (Kubernetes, Argo, compose, GitHub Actions, GitLab CI …), notebooks, and documentation if that is wanted. In Python: `subprocess`, `os.system`, `os.exec*`, `asyncio`, submitit's
-    `CommandFunction`, `invoke` and their like, with lists, f-strings, constants, helper functions, and job files that
-    the script writes.
+    (Kubernetes, Argo, compose, GitHub Actions, GitLab CI …), notebooks, and documentation if that is wanted.
+
+    In Python: `subprocess`, `os.system`, `os.exec*`, `asyncio`, submitit's `CommandFunction`, `invoke` and their like,
+    with lists, f-strings, constants, helper functions, and job files that the script writes.
 
     ## Why it matters
 
