@@ -162,7 +162,8 @@ def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
             if any(_is_script_file(text, shell, looks_like_one=looks_like_one) for text in targets):
                 return True
         if (one is command or passed_on) and any(
-            _writes_script(redirect, shell, looks_like_one=looks_like_one) for redirect in one.redirects
+            _writes_script(redirect, shell, looks_like_one=looks_like_one)
+            for redirect in (*one.redirects, *one.outer_redirects)
         ):
             return True
     # SCRIPT=$(cat <<EOF …): where it goes is not followed; a job script is one wherever it goes.

@@ -41,6 +41,8 @@ class _Place:
     job: Job | None = None
     in_condition: bool = False
     redirects: list[Redirect] = field(default_factory=list)
+    outer_redirects: list[Redirect] = field(default_factory=list)
+    """Those of the groups around it."""
     redirected: Node | None = None
     """The node of the command with its redirections."""
     extra_words: list[MappedText] = field(default_factory=list)
@@ -331,6 +333,10 @@ class _Walk:
             if body.type in _LOOPS:  # a document behind `done` is what the loop reads, not what its commands run
                 inner.redirects = []
             elif body.type in ("subshell", "compound_statement"):  # nor are its other redirections theirs
+                inner.outer_redirects = [
+                    *place.outer_redirects,
+                    *(redirect for redirect in inner.redirects if redirect.body is None),
+                ]
                 inner.redirects = [redirect for redirect in inner.redirects if redirect.body is not None]
             self.stack.append((body, inner))
 
@@ -412,6 +418,7 @@ class _Walk:
             place.in_condition,
             redirects,
             self._text(place.redirected or node),
+            place.outer_redirects,
         )
         if words:
             pipeline.commands.append(command)

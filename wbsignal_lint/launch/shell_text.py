@@ -130,6 +130,8 @@ class ShellCommand:
     redirects: list[Redirect] = field(default_factory=list)
     statement: MappedText | None = None
     """The command with its redirections."""
+    outer_redirects: list[Redirect] = field(default_factory=list)
+    """The redirections of the groups around it: ``{ echo …; } > job.sh``."""
 
     @property
     def in_background(self) -> bool:

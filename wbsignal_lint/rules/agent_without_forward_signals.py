@@ -59,8 +59,8 @@ class AgentWithoutForwardSignals(LaunchRule):
     fix is unsafe: that agent refuses the option and does not start. In a list the option becomes an element of its own,
     in the layout of the list.
 
-    A program that starts the agent and waits for it gets the scheduler's signal itself. Let it become the agent (`exec`,
-    `os.execvp`), or let it pass the signal on.
+    A program that starts the agent and waits for it gets the scheduler's signal itself. Let it become the agent
+    (`exec`, `os.execvp`), or let it pass the signal on.
 
     ## Leaves alone
 

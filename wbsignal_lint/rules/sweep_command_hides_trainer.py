@@ -121,8 +121,8 @@ def _hidden_by(sweep: SweepCommand) -> tuple[str, Span, Fix | None] | None:
         if name == "flock" and any(word.value in ("--no-fork", "-F") for word in sweep.words):
             continue
         passing = PASSING.get(name.partition(" ")[0])
-        if passing is None:
-            return None  # what it does with signals is not known
+        if passing is None or "TERM" in passing.kills:
+            return None  # what it does with signals is not known; srun ends its tasks, which are no orphans then
         if passing.manner is Manner.STAYS and "TERM" not in passing.forwards:
             return f"`{name}`", span, None
     if sweep.script is None or shell is None:
