@@ -131,6 +131,40 @@ def test_pipelines_know_their_stages() -> None:
     assert agent.or_else is not None
 
 
+def test_a_list_before_a_pipeline_is_no_part_of_it() -> None:
+    script = script_of("cd src && wandb agent a/b/c 2>&1 | tee log &\nP=$!\n")
+    folder, agent, reader = script.launches
+
+    assert [launch.stages for launch in (folder, agent, reader)] == [1, 2, 2]
+    assert agent.job is not None
+    assert agent.job.form == "group"
+
+
+def test_who_goes_by_a_status_is_known() -> None:
+    script = script_of(
+        "wandb agent a/b/1 | tee log && touch done\nwandb agent a/b/2\n[ $? -eq 0 ] || exit 1\nwandb agent a/b/3\n"
+    )
+    first, second, third = script.watched
+
+    assert [launch.and_then is not None for launch in script.watched] == [True, False, False]
+    assert (first.is_status_read, second.is_status_read, third.is_status_read) == (False, True, False)
+
+
+def test_options_stand_in_the_first_line_and_in_the_command_that_runs_a_script() -> None:
+    text = "#!/bin/bash -e\nwandb agent a/b/c\nbash -euo pipefail -c 'wandb agent d/e/f'\nset +e\nwandb agent g/h/i\n"
+    outer, inner = script_of(text), script_of(text, 1)
+
+    assert [outer.option("errexit", launch) for launch in outer.watched] == [True, False]
+    assert inner.option("pipefail", inner.watched[0])
+    assert not outer.option("pipefail", outer.watched[0])
+
+
+def test_redirections_of_a_group_are_not_those_of_its_commands() -> None:
+    inside, own = script_of("{ wandb agent a/b/c; } > log\nwandb agent a/b/c > log 2>&1\n").watched
+
+    assert (len(inside.redirects), len(own.redirects)) == (0, 2)
+
+
 def test_a_trainer_is_found_by_its_file_or_by_its_name() -> None:
     text = "export WANDB_MODE=offline\npython main.py\nsrun python -u src/train_vae.py\npython prepare_train.py\n"
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
-from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.containers import SweepCommand
+from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
