@@ -262,6 +262,8 @@ class _Builder:
         return next((one.operator for one in found), None)
 
     def _is_status_read(self, command: ShellCommand) -> bool:
+        if not self.shell.status_reads:
+            return False
         mates = command.pipeline.commands
         end = max(one.position + len(one.whole) for one in mates)
         following = next((one for one in self.shell.commands if one.position >= end and one not in mates), None)
