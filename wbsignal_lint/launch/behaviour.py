@@ -12,7 +12,7 @@ from wbsignal_lint.launch.facts import AgentCommand, Command, Word
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.pids import job_operands, kill_of
 from wbsignal_lint.launch.shell import parse_shell
-from wbsignal_lint.launch.shell_text import Assignment, Block, Job, ShellCommand, ShellText
+from wbsignal_lint.launch.shell_text import Alternative, Assignment, Block, Job, Pipeline, ShellCommand, ShellText
 from wbsignal_lint.launch.signals import name_of
 from wbsignal_lint.launch.steps import (
     Action,
@@ -74,6 +74,15 @@ class _Context:
     calling: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class _Line:
+    """What the commands of one pipeline have in common."""
+
+    pipes: tuple[Span, ...]
+    programs: tuple[str, ...]
+    is_status_read: bool
+
+
 @dataclass
 class _Flow:
     """What has been put into order so far."""
@@ -126,6 +135,8 @@ class _Builder:
                 self.bodies.setdefault(function.name, []).append(item)
         self.jobs: dict[str, list[Job]] = {}
         """The jobs whose pids a variable (``$NAME``) or file has held."""
+        self.lines: dict[int, _Line] = {}
+        self.alternatives: dict[Alternative, OrElse] = {}
         self.newest: Job | None = None
         """The last background job of the whole script: what ``$!`` is when a trap runs."""
         self.copies: dict[str, set[str]] = {}
@@ -235,36 +246,42 @@ class _Builder:
             agent=run.agent,
             trainer=run.trainer,
             inner=run.inner,
-            pipes=tuple(piped.pipeline.pipes),
-            neighbours=tuple(
-                one.words[0].text.rpartition("/")[2]
-                for one in sorted(piped.pipeline.commands, key=lambda one: one.stage)
-            ),
+            pipes=self._line(piped.pipeline).pipes,
+            neighbours=self._line(piped.pipeline).programs,
             redirects=tuple(written.redirects),
             pipeline=piped.pipeline.span,
             and_then=self._and_then(written),
-            is_status_read=self._is_status_read(written),
+            is_status_read=self._line(written.pipeline).is_status_read,
             **place,
         )
 
     def _or_else(self, command: ShellCommand) -> OrElse | None:
         position = command.position
-        for one in self.shell.alternatives:
-            if one.left[0] <= position < one.left[1]:
-                right = self.shell.source[one.right[0] : one.right[1]]
-                found = [other for other in self.shell.commands if one.right[0] <= other.position < one.right[1]]
-                words = tuple(word.text for word in found[0].words) if found else ()
-                return OrElse(one.operator, right.span, words, len(found))
-        return None
+        found = next((one for one in self.shell.alternatives if one.left[0] <= position < one.left[1]), None)
+        if found is None:
+            return None
+        if found not in self.alternatives:
+            start, end = found.right
+            right = [other for other in self.shell.commands if start <= other.position < end]
+            words = tuple(word.text for word in right[0].words) if right else ()
+            self.alternatives[found] = OrElse(found.operator, self.shell.source[start:end].span, words, len(right))
+        return self.alternatives[found]
 
     def _and_then(self, command: ShellCommand) -> Span | None:
         found = (one for one in self.shell.successors if one.left[0] <= command.position < one.left[1])
         return next((one.operator for one in found), None)
 
-    def _is_status_read(self, command: ShellCommand) -> bool:
-        if not self.shell.status_reads:
+    def _line(self, pipeline: Pipeline) -> _Line:
+        """Return what all commands of a pipeline have in common; it is worked out once, for there may be thousands."""
+        if id(pipeline) not in self.lines:
+            mates = sorted(pipeline.commands, key=lambda one: one.stage)
+            programs = tuple(one.words[0].text.rpartition("/")[2] for one in mates)
+            self.lines[id(pipeline)] = _Line(tuple(pipeline.pipes), programs, self._is_status_read(mates))
+        return self.lines[id(pipeline)]
+
+    def _is_status_read(self, mates: Sequence[ShellCommand]) -> bool:
+        if not self.shell.status_reads or not mates:
             return False
-        mates = command.pipeline.commands
         end = max(one.position + len(one.whole) for one in mates)
         following = next((one for one in self.shell.commands if one.position >= end and one not in mates), None)
         limit = len(self.shell.source) if following is None else following.position + len(following.whole)
