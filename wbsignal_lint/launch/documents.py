@@ -26,6 +26,7 @@ _DIRECTIVE = re.compile(r"^[ \t]*#(?:SBATCH|PBS|BSUB|\$ -|FLUX:|OAR)\b", re.MULT
 _QUOTES = str.maketrans("", "", "'\"{}")
 _WRITES = {">", ">>", ">|", "&>", "&>>"}
 _RUNS_FILES = SCRIPT_READERS | {"chmod"}
+_READS_YAML = {"kubectl", "oc", "argo", "kubectl.exe", "microk8s.kubectl", "k3s"}
 _PASS_ON = {"cat", "sed", "envsubst", "awk", "tr", "tee", "head", "grep", "cut"}
 
 
@@ -37,6 +38,8 @@ class Document:
     runner: Runner
     sees_variables: bool
     """Whether the variables of the script around it mean something in it."""
+    host: str | None = None
+    """What it is, where it is no shell itself but has shell in it: ``yaml`` for ``kubectl apply -f -``."""
 
 
 def shebang_is_shell(text: str) -> bool | None:
@@ -62,6 +65,9 @@ def documents_of(command: ShellCommand, shell: ShellText) -> Iterator[Document]:
         if _becomes_script(command, redirect.body.text, shell):
             text = unquoted_document(redirect.body) if redirect.expands else redirect.body
             yield Document(text, _runner(command), redirect.expands)
+        elif _becomes_yaml(command):
+            text = unquoted_document(redirect.body) if redirect.expands else redirect.body
+            yield Document(text, _runner(command), False, "yaml")
     if _program(command) in ("echo", "printf"):
         yield from _printed(command, shell)
 
@@ -168,6 +174,24 @@ def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
             return True
     # SCRIPT=$(cat <<EOF …): where it goes is not followed; a job script is one wherever it goes.
     return looks_like_one and (command.block.kind == "substitution" or _program(command) == "read")
+
+
+def _becomes_yaml(command: ShellCommand) -> bool:
+    """Whether what a command gets is handed to Kubernetes, or written to a YAML file."""
+    for one in (command, *(later for later in command.pipeline.commands if later.stage > command.stage)):
+        words = [word.text.translate(_QUOTES) for word in one.words]
+        # The grammar loses a lone `-` in front of `<<`.
+        from_input = words[-1] in ("-", "-f", "--filename", "-f-", "--filename=-") or "-" in words
+        if words[0].rpartition("/")[2] in _READS_YAML and from_input:
+            return True
+        targets = [
+            redirect.target.text for redirect in one.redirects if redirect.operator in _WRITES and redirect.target
+        ]
+        if _program(one) == "tee":
+            targets += words[1:]
+        if any(target.translate(_QUOTES).endswith((".yaml", ".yml")) for target in targets):
+            return True
+    return False
 
 
 def _may_read(command: ShellCommand) -> bool:

@@ -11,10 +11,10 @@ from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
 from wbsignal_lint.launch.containers import SweepCommand
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
-from wbsignal_lint.launch.documents import documents_of, shebang_is_shell
+from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
-from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart
+from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart, moved_into
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
@@ -130,6 +130,9 @@ class _Reading:
                 for document in documents_of(command, shell):
                     outer_environment = environment if document.sees_variables else None
                     inner_runners = (*runners, document.runner)
+                    if document.host is not None:
+                        self._read_hosted(document, inner_runners, depth + 1)
+                        continue
                     self.read(
                         document.text,
                         outer_environment,
@@ -209,6 +212,15 @@ class _Reading:
         )
         self._keep(command)
         return command
+
+    def _read_hosted(self, document: Document, runners: tuple[Runner, ...], depth: int) -> None:
+        """Read a document that shell stands in, such as YAML for ``kubectl apply -f -``."""
+        for part in read_hosted(document.text.text, document.host or "").parts:
+            moved = moved_into(part, document.text)
+            if isinstance(moved, Arguments):
+                self.read_arguments(moved)
+            else:
+                self.read(moved.text, None, 0, None, runners, depth)
 
     def read_arguments(self, part: Arguments) -> None:
         """Read a list of arguments that no shell reads, such as the command of a container."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.containers import GracePeriod, ShellForm, SweepCommand
 from wbsignal_lint.launch.facts import UNKNOWN_PART, OptionSlot, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
 
-__all__ = ["Argument", "Arguments", "Hosted", "ShellPart", "substituted", "unknown_name"]
+__all__ = ["Argument", "Arguments", "Hosted", "ShellPart", "moved_into", "substituted", "unknown_name"]
 
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z_]\w*\}", re.ASCII)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -63,6 +63,32 @@ class Hosted:
     shell_forms: tuple[ShellForm, ...] = ()
     sweeps: tuple[SweepCommand, ...] = ()
     grace_periods: tuple[GracePeriod, ...] = ()
+
+
+def moved_into(part: ShellPart | Arguments, outer: MappedText) -> ShellPart | Arguments:
+    """Return a part of a text that itself stands in a file, with places in that file."""
+    if isinstance(part, ShellPart):
+        return ShellPart(_moved(part.text, outer))
+    arguments = tuple(
+        replace(
+            one,
+            text=_moved(one.text, outer),
+            slot=None if one.slot is None else replace(one.slot, offset=outer.ends[one.slot.offset - 1]),
+        )
+        for one in part.arguments
+    )
+    return Arguments(arguments, Span(outer.starts[part.span.start], outer.ends[part.span.end - 1]))
+
+
+def _moved(text: MappedText, outer: MappedText) -> MappedText:
+    home = None if text.home is None else Span(outer.starts[text.home.start], outer.ends[text.home.end - 1])
+    return MappedText(
+        text.text,
+        [start if start < 0 else outer.starts[start] for start in text.starts],
+        [end if end < 0 else outer.ends[end - 1] for end in text.ends],
+        text.separable,
+        home,
+    )
 
 
 def unknown_name(text: str) -> str:
