@@ -140,10 +140,10 @@ def _mending(code: str, find: str, fix: Callable[[str, int], Fix], base: type[Ru
 def only(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     def put(*made_up: Rule) -> None:
         monkeypatch.setattr(selection, "all_rules", lambda: made_up)
-        selection._rules_of.cache_clear()
+        selection._codes_of.cache_clear()
 
     yield put
-    selection._rules_of.cache_clear()
+    selection._codes_of.cache_clear()
 
 
 def replace_with(content: str, length: int = 1) -> Callable[[str, int], Fix]:
