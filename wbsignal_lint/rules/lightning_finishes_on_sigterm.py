@@ -99,26 +99,28 @@ class LightningFinishesOnSigterm(ScriptRule):
         registered = any(number in found.numbers for found in script.registrations)
         if registered or script.binds_unknown_signals or "on_exception" in script.text:
             return
-        seen: set[int] = set()
+        found: dict[ast.Call, bool] = {}
         for end in play(script, number).ends:
             call = _finished_by(end)
-            if call is not None and id(call) not in seen:
-                seen.add(id(call))
-                yield self._diagnostic(script, call, end.marked)
+            if call is not None:
+                found.setdefault(call, end.marked)
+        first = min(found, key=script.span, default=None)
+        for call, marked in found.items():
+            yield self._diagnostic(script, call, marked, first)
 
-    def _diagnostic(self, script: Script, call: ast.Call, marked: bool) -> Diagnostic:
+    def _diagnostic(self, script: Script, call: ast.Call, marked: bool, first: ast.Call | None) -> Diagnostic:
         return self.at(
             script.span(call.func),
             "on SIGTERM Lightning ends fit() with a SystemExit without a code, and no handler or except here gives it "
             "one: W&B takes the preempted run for finished",
             outcome=describe_outcome("SIGTERM", marked, 0),
-            fix=self._fix(script, call),
+            fix=self._fix(script, call, first),
             scope=script.span(script.statement(call)),
         )
 
     @staticmethod
-    def _fix(script: Script, call: ast.Call) -> Fix | None:
-        edits = standard_handler(script, Init(call, Context.MAIN, (), managed=False))
+    def _fix(script: Script, call: ast.Call, first: ast.Call | None) -> Fix | None:
+        edits = standard_handler(script, Init(call, Context.MAIN, (), managed=False), first)
         return None if edits is None else Fix("Mark the run in a signal handler", edits, Applicability.UNSAFE)
 
 

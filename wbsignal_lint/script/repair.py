@@ -172,11 +172,12 @@ def finish_before(script: Script, statement: ast.stmt, code: str) -> Fix | None:
 _STANDARD_NAMES = ("PREEMPTION_SIGNALS", "handle_preemption", "preemption_signal")
 
 
-def standard_handler(script: Script, init: Init) -> tuple[Edit, ...] | None:
+def standard_handler(script: Script, init: Init, first: ast.AST | None = None) -> tuple[Edit, ...] | None:
     """Return the edits that register the standard handler right before a run is opened.
 
-    Only the lines that the script needs are inserted. ``None`` if the script has something of its own in the way:
-    handlers of the same signals, or one of the names.
+    Only the lines that the script needs are inserted. Where several places of a script get it, ``first`` is the first
+    of them, before which it is defined. ``None`` if the script has something of its own in the way: handlers of the
+    same signals, or one of the names.
     """
     taken = {node.id for node in ast.walk(script.tree) if isinstance(node, ast.Name)}
     numbers = {int(signal.SIGTERM), int(signal.SIGUSR1)}
@@ -196,8 +197,11 @@ def standard_handler(script: Script, init: Init) -> tuple[Edit, ...] | None:
         f"    {names['signal']}.signal(preemption_signal, handle_preemption)",
     ]
     before_init = script.editor.insert_before
-    outermost = [node for node in (statement, *script.ancestors(statement)) if isinstance(node, ast.stmt)][-1]
+    earliest = script.statement(first or init.node)
+    outermost = [node for node in (earliest, *script.ancestors(earliest)) if isinstance(node, ast.stmt)][-1]
     if script.function_of(init.node) is None:
+        if earliest is not statement:
+            return None
         return (*imports, before_init(script.span(outermost), [*definition, *registration]))
     return (
         *imports,
