@@ -115,6 +115,10 @@ class Cluster:
             raise RuntimeError(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout.strip()
 
+    def reap(self) -> None:
+        """Ask for the status of orphans, as init would: until then they count as running for the tracker pgid."""
+        self.tree.alive()
+
     def _start(self) -> None:
         folder = self.folder
         folder.chmod(0o755)  # munge's clients must get to its socket
@@ -203,6 +207,7 @@ PartitionName=high Nodes={NODE} MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
             with suppress(RuntimeError):
                 if not self.command("squeue", "--noheader"):
                     break
+            self.reap()
             time.sleep(0.05)
         # A frozen process cannot be killed; slurmd thaws what it froze once its step is gone.
         kill(one for one in self.tree.alive() if one.name.startswith("slurmstepd"))

@@ -22,7 +22,7 @@ __all__ = ["Event", "JobResult", "run_job"]
 
 TRAINER = Path(__file__).with_name("trainer.py")
 NO_SERVER = "http://127.0.0.1:9"  # offline runs ask no server; port 9 (discard) would refuse them
-TICK = 0.02
+TICK = 0.05
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
 HEED_TIME = 8.0
@@ -216,6 +216,7 @@ class _Job:
             self.look()
             if come():
                 return True
+            self.cluster.reap()
             time.sleep(TICK)
         return False
 
