@@ -74,11 +74,14 @@ class UnconditionalMarkPreempting(ScriptRule):
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each mark that the ordinary path always reaches."""
-        seen: set[int] = set()
+        found: dict[ast.Call, Mark] = {}
         for mark in script.marks:
-            if id(mark.node) not in seen and self._unconditional(script, mark):
-                seen.add(id(mark.node))
-                yield self._diagnostic(script, mark)
+            if self._unconditional(script, mark):
+                found.setdefault(mark.node, mark)
+        inits = [init.node for mark in found.values() if (init := self._init_of(script, mark)) is not None]
+        first = min(inits, key=script.span, default=None)
+        for mark in found.values():
+            yield self._diagnostic(script, mark, first)
 
     @staticmethod
     def _unconditional(script: Script, mark: Mark) -> bool:
@@ -92,7 +95,7 @@ class UnconditionalMarkPreempting(ScriptRule):
         held_for_init = {ast.dump(guard) for guard in state.init_guards}
         return all(ast.dump(guard) in held_for_init for guard in state.guards)
 
-    def _diagnostic(self, script: Script, mark: Mark) -> Diagnostic:
+    def _diagnostic(self, script: Script, mark: Mark, first: ast.Call | None) -> Diagnostic:
         function = mark.node.func
         span = script.span(mark.node)
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
@@ -102,11 +105,11 @@ class UnconditionalMarkPreempting(ScriptRule):
             "mark_preempting() is called on every path after wandb.init(): "
             "any failure of this run, a bug as well, is taken for a preemption and requeued",
             outcome=describe_outcome("fails", True, 1),
-            fix=self._fix(script, mark),
+            fix=self._fix(script, mark, first),
             scope=script.span(script.statement(mark.node)),
         )
 
-    def _fix(self, script: Script, mark: Mark) -> Fix | None:
+    def _fix(self, script: Script, mark: Mark, first: ast.Call | None) -> Fix | None:
         removed = self._remove(script, mark)
         if removed is None:
             return None
@@ -115,7 +118,7 @@ class UnconditionalMarkPreempting(ScriptRule):
         if any(handler.marks for handler in script.preemption_handlers):
             return Fix("Remove the mark: a signal handler marks the run", edits, applicability)
         init = self._init_of(script, mark)
-        inserted = standard_handler(script, init) if init is not None else None
+        inserted = standard_handler(script, init, first) if init is not None else None
         if inserted is None:
             return None
         return Fix("Mark the run in a signal handler instead", (*inserted, *edits), applicability)
