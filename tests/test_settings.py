@@ -77,7 +77,7 @@ def test_an_empty_table_and_no_table(project: Path) -> None:
     [
         ("selct = []", "has no key 'selct' (did you mean 'select'?)"),
         ("per_file_ignores = {}", "has no key 'per_file_ignores' (did you mean 'per-file-ignores'?)"),
-        ("zzz = 1", "has no key 'zzz' (known are: exclude, extend-exclude, "),
+        ("zzz = 1", "has no key 'zzz' (known are: documentation, exclude, extend-exclude, "),
         ("select = 'WBS301'", "select must be a list of strings"),
         ("select = [301]", "select must be a list of strings"),
         ("select = ['WBS999']", "select: no rule has the code, prefix or name 'WBS999'"),

@@ -21,9 +21,9 @@ class TermTimeoutUnused(LaunchRule):
 
     ## Why it matters
 
-    The option says how long the agent waits for its run after it has passed a SIGTERM on. An agent that passes nothing
-    on dies of the SIGTERM itself, at once: the run goes on as an orphan, is never told, and nobody waits for it. Whoever
-    gave the time believes that the run has it.
+    The option says how long the agent waits for its run after it has passed a SIGTERM on. An agent that passes
+    nothing on dies of the SIGTERM itself, at once: the run goes on as an orphan, is never told, and nobody waits
+    for it. Whoever gave the time believes that the run has it.
 
     ## Example
 
