@@ -124,6 +124,12 @@ def test_fixes_that_only_hold_in_shell_are_not_offered(launch: str, inserted: st
     assert (kept.fix is not None) == is_sound
 
 
+def test_a_list_that_is_run_elsewhere_is_reported_where_it_stands() -> None:
+    text = "import subprocess\ncommand = [\n    'wandb',\n    'agent',\n    'x',\n]\nsubprocess.run(command)\n"
+
+    assert agents(text) == ["wandb',"]
+
+
 def test_functions_that_call_themselves_end() -> None:
     text = (
         "import os\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 
 from wbsignal_lint.diagnostics import Span
@@ -189,8 +190,17 @@ class Launching(Interpreter):
         )
         if not arguments:
             return
-        self.parts.append(Arguments(arguments, span))
+        self.parts.append(Arguments(arguments, _place_of(arguments, span)))
         given = keywords.get("input")
         program = texts[0].value.rpartition("/")[2]
         if given is not None and program in SCRIPT_READERS:
             self._note_shell(given)
+
+
+def _place_of(arguments: Sequence[Argument], call: Span) -> Span:
+    """Return where a command stands: the call that runs it, or the list from elsewhere that has its first words."""
+    for one, other in itertools.pairwise(arguments):
+        start, end = one.text.span.start, other.text.span.end
+        if other.text.text == "agent" and start < end and not call.start <= start < call.end:
+            return Span(start, end)
+    return call
