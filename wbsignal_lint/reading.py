@@ -107,10 +107,12 @@ def script_of(
 
     def read_all() -> Script | None:
         program = Program(entry, read, training_calls)
-        if alone or program.passes:
+        if not program.is_small and not program.may_handle:
+            # No handlers after all: not worth playing events through many files.
+            program = Program(entry)
+        if alone or (program.passes and program.may_have_run):
             script = read_program(program, settings)
             if not program.is_small and not script.registrations and not script.marks:
-                # No handlers after all: not worth playing events through many files.
                 return read_program(Program(entry), settings) if alone else None
             return script if alone or script.has_run else None
         return None

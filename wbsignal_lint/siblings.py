@@ -1,7 +1,8 @@
-"""The files that scripts of the same project import: read when asked for, parsed once, read again when they changed."""
+"""The files that scripts of the same project import: read when asked for, and again when they changed; parsed once."""
 
 from __future__ import annotations
 
+import ast
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from wbsignal_lint.sources import Kind, UndecodableSource, decode
 __all__ = ["SIBLINGS", "Siblings"]
 
 _KEPT = 512
-"""So many parsed files are kept; the one that was not asked for the longest goes first."""
+"""So many files are kept; the one that was not asked for the longest goes first."""
 
 _Stamp = tuple[int, int]
 
@@ -28,7 +29,7 @@ class Siblings:
         self._texts: dict[Path, Module] = {}
 
     def read(self, path: Path) -> Module | None:
-        """Return a file, parsed; ``None`` if it can't be read or is not worth reading for its importers."""
+        """Return a file; ``None`` if it can't be read or is not worth reading for its importers."""
         if path in self._texts:
             return self._texts[path]
         try:
@@ -36,7 +37,7 @@ class Siblings:
             stamp = (status.st_mtime_ns, status.st_size)
             known = self._known.get(path)
             if known is None or known[0] != stamp:
-                self._known[path] = known = (stamp, _parsed(path, path.read_bytes()))
+                self._known[path] = known = (stamp, _module(path, path.read_bytes()))
         except OSError:
             return None
         self._known.move_to_end(path)
@@ -48,29 +49,29 @@ class Siblings:
     def instead(self, texts: dict[Path, str]) -> Iterator[None]:
         """Have other texts in the place of files for a while: those that are being fixed, or typed."""
         outer = self._texts
-        found = {path: _module(path, text) for path, text in texts.items()}
-        self._texts = {**outer, **{path: module for path, module in found.items() if module is not None}}
+        self._texts = {**outer, **{path: Module(path, text, _tree) for path, text in texts.items()}}
         try:
             yield
         finally:
             self._texts = outer
 
 
-def _parsed(path: Path, data: bytes) -> Module | None:
+def _module(path: Path, data: bytes) -> Module | None:
     if not concerns(data):
         return None
     try:
-        return _module(path, decode(data, Kind.PYTHON).text)
+        return Module(path, decode(data, Kind.PYTHON).text, _tree)
     except UndecodableSource:
         return None
 
 
-def _module(path: Path, text: str) -> Module | None:
+def _tree(text: str) -> ast.Module:
+    """Parse a file for its importers; one that can't be parsed gives them nothing."""
     try:
         tree = parse_python(text)
     except Unreadable:
-        return None
-    return Module(path, text, tree) if depth_of(tree) <= COMFORTABLE_DEPTH else None
+        return ast.Module([], [])
+    return tree if depth_of(tree) <= COMFORTABLE_DEPTH else ast.Module([], [])
 
 
 SIBLINGS = Siblings()

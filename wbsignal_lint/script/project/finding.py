@@ -7,6 +7,7 @@ installed packages stay what they are: names.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,8 @@ class Finder:
     def __init__(self, script: Path) -> None:
         """Take the path of the script that is started, absolute."""
         self._script = script
+        self._found: dict[tuple[Path, str, int], Path | None] = {}
+        self._children: dict[tuple[Path, str], Path | None] = {}
 
     @cached_property
     def root(self) -> Path:
@@ -66,9 +69,14 @@ class Finder:
             A file (a package's ``__init__.py``), or the folder of a package without one; ``None`` if there is no such
             file in the project.
         """
+        key = (importer.parent if level else self._script, dotted, level)
+        if key not in self._found:
+            self._found[key] = self._find(key[0], dotted, level)
+        return self._found[key]
+
+    def _find(self, folder: Path, dotted: str, level: int) -> Path | None:
         parts = [part for part in dotted.split(".") if part]
         if level:
-            folder = importer.parent
             for _ in range(level - 1):
                 folder = folder.parent
             inside = folder.is_relative_to(self.root) or folder.is_relative_to(self._script.parent)
@@ -82,22 +90,36 @@ class Finder:
         return None
 
     def _descend(self, folder: Path, parts: list[str]) -> Path | None:
-        found: Path | None = folder / _INIT if (folder / _INIT).is_file() else folder
+        if not parts:
+            return _package(folder)
+        found: Path | None = folder
         for part in parts:
             found = self.child(found, part) if found is not None else None
         return found
 
-    @staticmethod
-    def child(package: Path, name: str) -> Path | None:
+    def child(self, package: Path, name: str) -> Path | None:
         """Return a module or package inside a package, given as by `find`."""
         if package.name == _INIT:
             package = package.parent
         elif package.suffix == ".py":
             return None
-        folder = package / name
-        if (folder / _INIT).is_file():
-            return folder / _INIT
-        file = package / f"{name}.py"
-        if file.is_file():
-            return file
-        return folder if folder.is_dir() else None
+        key = (package, name)
+        if key not in self._children:
+            self._children[key] = _child(package, name)
+        return self._children[key]
+
+
+def _package(folder: Path) -> Path:
+    init = folder / _INIT
+    return init if init.is_file() else folder
+
+
+def _child(package: Path, name: str) -> Path | None:
+    # Most names are no files: they are asked for without making paths of them.
+    place = f"{package}{os.sep}{name}"
+    if os.path.isdir(place):
+        found = _package(Path(place))
+        if found.name == _INIT:
+            return found
+        return Path(f"{place}.py") if os.path.isfile(f"{place}.py") else found
+    return Path(f"{place}.py") if os.path.isfile(f"{place}.py") else None

@@ -1,23 +1,25 @@
-"""One file of a project as the others see it: its text and tree, each read once however many ask."""
+"""One file of a project as the others see it: its text and tree, read and parsed once, and only if somebody asks."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from wbsignal_lint.diagnostics import LineIndex
 from wbsignal_lint.script.gate import uses
 from wbsignal_lint.script.project.editing import FileEditor
+from wbsignal_lint.script.project.imports import Import, imports_in
 from wbsignal_lint.script.relevance import Mentions, identifiers
 
 __all__ = ["Module", "ReadModule", "concerns", "parents_of"]
 
+Parse = Callable[[str], ast.Module]
+"""Parses a text; one that can't be parsed is an empty module."""
 ReadModule = Callable[[Path], "Module | None"]
-"""Gives a file of a project, parsed; ``None`` if it can't be read, or is not worth reading (see `concerns`)."""
+"""Gives a file of a project; ``None`` if it can't be read, or is not worth reading (see `concerns`)."""
 
 _SMALL = 6_000
 """Files of so few bytes are always read: packages that hand names on, constants, short helpers."""
@@ -27,6 +29,8 @@ _TOPICS = re.compile(
     rb"|\.backward\(|\.step\(|\.log\(|\.fit\("
 )
 
+_HANDLES = re.compile(r"signal\.signal\(|add_signal_handler|mark_preempting|from signal import|import signal as")
+
 
 def concerns(data: bytes) -> bool:
     """Say whether the bytes of a file can matter to a script that imports it."""
@@ -35,18 +39,39 @@ def concerns(data: bytes) -> bool:
 
 def parents_of(tree: ast.Module) -> dict[int, ast.AST]:
     """Return the parent of each node of a tree, by the node's ``id()``."""
-    return {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    parents: dict[int, ast.AST] = {}
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        for name in node._fields:
+            value = getattr(node, name, None)
+            for child in value if isinstance(value, list) else (value,):
+                if isinstance(child, ast.AST):
+                    parents[id(child)] = node
+                    if child._fields:
+                        stack.append(child)
+    return parents
 
 
-@dataclass(eq=False)
 class Module:
-    """A parsed file. It keeps its tree alive, so that the ``id()`` of a node says which file the node is from."""
+    """A file. It keeps its tree alive, so that the ``id()`` of a node says which file the node is from."""
 
-    path: Path | None
-    """Where it is, absolute; ``None`` if that isn't known (standard input)."""
-    text: str
-    """Decoded, without byte order mark, newlines as in the file."""
-    tree: ast.Module
+    def __init__(self, path: Path | None, text: str, tree: ast.Module | Parse) -> None:
+        """Take a file.
+
+        Args:
+            path: where it is, absolute; ``None`` if that isn't known (standard input).
+            text: decoded, without byte order mark, newlines as in the file.
+            tree: the text, parsed; or what parses it once that is needed.
+        """
+        self.path = path
+        self.text = text
+        self._tree = tree
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The text, parsed."""
+        return self._tree if isinstance(self._tree, ast.Module) else self._tree(self.text)
 
     @cached_property
     def index(self) -> LineIndex:
@@ -69,9 +94,14 @@ class Module:
         return Mentions(self.tree)
 
     @cached_property
-    def imports(self) -> list[ast.Import | ast.ImportFrom]:
-        """Its import statements, wherever they stand."""
-        return [node for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    def imports(self) -> tuple[Import, ...]:
+        """What it imports, wherever that stands; read off its text, as most files are never parsed."""
+        return tuple(imports_in(self.text))
+
+    @cached_property
+    def may_handle(self) -> bool:
+        """Whether its text speaks of a registration or a mark."""
+        return _HANDLES.search(self.text) is not None
 
     @cached_property
     def defined(self) -> dict[str, ast.AST]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wbsignal_lint.script.project.finding import Finder
+from wbsignal_lint.script.project.imports import Import
 from wbsignal_lint.script.project.module import Module, ReadModule
-from wbsignal_lint.script.relevance import DECISIVE
+from wbsignal_lint.script.relevance import DECISIVE, SIGNAL_ATTRIBUTE
 
 __all__ = ["Link", "Program"]
 
@@ -18,8 +19,11 @@ _MAX_MODULES = 60
 _FEW = 12
 _LITTLE = 150_000
 """So many files, and characters in all, are followed together even if none of them has to do with signals."""
-_HANDLES = re.compile(r"signal\.signal\(|add_signal_handler|mark_preempting|from signal import|import signal as")
 _ROUNDS = 6
+_REGISTERING = frozenset({SIGNAL_ATTRIBUTE, "add_signal_handler", "mark_preempting"})
+_RUNNING = frozenset({"mark_preempting", "finish", "teardown"})
+_JOINS = re.compile(r"(?:wandb|run)\.join\(")
+"""How older code finishes runs; strings and paths are joined everywhere."""
 _SHORT = 200
 """Files of so few lines lend even functions that no rule speaks of: ``def status(signum): return 128 + signum``."""
 
@@ -55,7 +59,7 @@ class Program:
             self._finder = Finder(entry.path)
             self._known: dict[Path, Module | None] = {entry.path: entry}
             self._discover(read)
-            if self._is_worth_it():
+            if self._is_worth_it:
                 self._settle()
                 self._keep_what_matters()
             else:
@@ -88,8 +92,8 @@ class Program:
     def _discover(self, read: ReadModule) -> None:
         """Read the files that imports lead to, nearest first."""
         for module in self.modules:
-            for node in module.imports:
-                for place in self._places(module, node):
+            for imported in module.imports:
+                for place in self._places(module, imported):
                     if len(self.modules) >= _MAX_MODULES:
                         return
                     if place not in self._known and place.suffix == ".py":
@@ -97,26 +101,35 @@ class Program:
                         if found is not None:
                             self.modules.append(found)
 
-    def _places(self, module: Module, node: ast.Import | ast.ImportFrom) -> Iterator[Path]:
+    def _places(self, module: Module, imported: Import) -> Iterator[Path]:
         assert module.path is not None
-        if isinstance(node, ast.Import):
-            found = [self._finder.find(module.path, alias.name, 0) for alias in node.names]
-        else:
-            package = self._finder.find(module.path, node.module or "", node.level)
-            if package is None:
-                return
-            children = (self._finder.child(package, alias.name) for alias in node.names)
-            found = [package, *children]
-        yield from (place for place in found if place is not None)
+        package = self._finder.find(module.path, imported.module, imported.level)
+        if package is not None:
+            yield package
+            for name in imported.names or ():
+                child = self._finder.child(package, name)
+                if child is not None:
+                    yield child
 
     @property
     def is_small(self) -> bool:
         """Whether all of it can be followed without thinking twice."""
         return len(self.modules) <= _FEW and sum(len(module.text) for module in self.modules) <= _LITTLE
 
+    @property
     def _is_worth_it(self) -> bool:
-        """Say whether following the files together can show much: some of them has handlers, or there are few."""
-        return self.is_small or any(_HANDLES.search(module.text) is not None for module in self.modules)
+        """Whether following the files together can show much: some of them has handlers, or there are few."""
+        return self.is_small or any(module.may_handle for module in self.modules)
+
+    @property
+    def may_handle(self) -> bool:
+        """Whether the script can come to a registration or a mark, going by the names that lead there."""
+        return any(module.may_handle for module in self.modules) and self._leads_to(_registering)
+
+    @property
+    def may_have_run(self) -> bool:
+        """Whether the script can come to what opens, marks or finishes a run, going by the names that lead there."""
+        return self._leads_to(_running)
 
     # -- what of them matters ---------------------------------------------------------------------------------------
 
@@ -132,13 +145,38 @@ class Program:
             for module, alias, link in aliases:
                 if self._matters(link):
                     self._links[id(alias)] = link
-                    self._imported.setdefault(module, set()).update(self._topics(alias, link))
+                    self._imported.setdefault(module, set()).update(self._topics(alias, link, self._exported))
             if before == {module: set(names) for module, names in self._exported.items()}:
                 return
 
+    def _leads_to(self, names_in: Callable[[Module], frozenset[str]]) -> bool:
+        """Say whether the script mentions certain names, or what mentions them in the files that it imports."""
+        exported: dict[Module, dict[str, set[str]]] = {}
+        imported: dict[Module, set[str]] = {}
+        links = [
+            (module, alias, self._links[id(alias)])
+            for module in self.modules
+            for node in module.mentions.imports
+            for alias in node.names
+            if id(alias) in self._links
+        ]
+        while True:
+            before = {module: set(names) for module, names in imported.items()}
+            for module in self.modules:
+                names = names_in(module)
+                if not module.mentions.outside.isdisjoint(names):
+                    return True  # importing it does it, or gives it another name
+                relevant = module.mentions.relevant((), imported.get(module, ()), names)
+                exported[module] = module.mentions.exported(relevant)
+            for module, alias, link in links:
+                imported.setdefault(module, set()).update(self._topics(alias, link, exported))
+            if imported == before:
+                reached = imported.get(self.entry, set())
+                return bool(exported[self.entry]) or not self.entry.mentions.outside.isdisjoint(reached)
+
     def _candidates(self, module: Module) -> Iterator[tuple[ast.alias, Link]]:
         assert module.path is not None
-        for node in module.imports:
+        for node in module.mentions.imports:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     found = self._module_at(self._finder.find(module.path, alias.name, 0))
@@ -181,16 +219,16 @@ class Program:
         # A constant, or an object: what it is made of matters only where the value is simple.
         return isinstance(defined, ast.Assign | ast.AnnAssign) and _is_simple(defined.value)
 
-    def _topics(self, alias: ast.alias, link: Link) -> set[str]:
+    def _topics(self, alias: ast.alias, link: Link, found: Mapping[Module, dict[str, set[str]]]) -> set[str]:
         """Return the names under which a function that is imported, or its methods, will be mentioned."""
-        exported = self._exported.get(link.module, {})
+        exported = found.get(link.module, {})
         if link.name is None or link.name == "*":
             return {name for name, members in exported.items() for name in (name, *members)}
         source = link.module.defined.get(link.name)
         members = exported.get(link.name, set())
         if isinstance(source, ast.alias):
             further = self._links.get(id(source))
-            members = self._topics(source, further) if further is not None else set()
+            members = self._topics(source, further, found) if further is not None else set()
         elif link.name not in exported:
             return set()
         return {alias.asname or alias.name, *members}
@@ -204,12 +242,25 @@ class Program:
         """Drop the files that nothing worth following leads to."""
         kept = [self.entry]
         for module in kept:
-            for node in module.imports:
+            for node in module.mentions.imports:
                 for alias in node.names:
                     link = self._links.get(id(alias))
                     if link is not None and link.module not in kept:
                         kept.append(link.module)
         self.modules = kept
+
+
+def _registering(module: Module) -> frozenset[str]:
+    """Return the names by which a file registers handlers, or marks."""
+    if not module.may_handle:
+        return frozenset()
+    return _REGISTERING | {"signal"} if "from signal import" in module.text else _REGISTERING
+
+
+def _running(module: Module) -> frozenset[str]:
+    """Return the names by which a file opens, marks or finishes runs."""
+    names = _RUNNING | {"init"} if "wandb" in module.text else _RUNNING
+    return names | {"join"} if _JOINS.search(module.text) else names
 
 
 def _is_simple(value: ast.expr | None) -> bool:
