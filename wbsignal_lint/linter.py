@@ -105,9 +105,9 @@ def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) ->
         elif isinstance(rule, LaunchRule) and launch is not None:
             _ask(rule, lambda rule=rule: _mendable(rule.check(launch), report.text), report)  # type: ignore[misc]
     if script is not None and len(script.program.modules) > 1:
-        report.elsewhere = told_elsewhere(
-            script, report.diagnostics, lambda view, codes: _found_in(view, codes, options.selection)
-        )
+        # Fixes of findings that nobody will see are not worth building.
+        kept = filter(options.selection.keeps, report.diagnostics)
+        report.elsewhere = told_elsewhere(script, kept, lambda view, codes: _found_in(view, codes, options.selection))
         report.diagnostics = local(script, report.diagnostics)
     if options.others:
         is_program = script_gate.is_program(tree)

@@ -350,11 +350,13 @@ class Evaluator:
 
     def evaluate(self, node: ast.expr, state: State) -> Evaluated:
         """Evaluate an expression: one pair for each way through it."""
+        # The commonest kinds first: this is where most of the time goes.
+        if isinstance(node, ast.Name):
+            return [(state, self._assumed(node.id, self.lookup(node.id, state)))]
+        if isinstance(node, ast.Attribute):
+            return self._attributes(node, state)
         if isinstance(node, ast.Constant):
             return [(state, Const(node.value) if not isinstance(node.value, bytes) else UNKNOWN)]
-        if isinstance(node, ast.Name):
-            value = self.lookup(node.id, state)
-            return [(state, self._assumed(node.id, value))]
         if isinstance(node, ast.Lambda):
             self.frame.captured = True
             return [(state, Function(node, self.frame.frames))]
@@ -381,14 +383,17 @@ class Evaluator:
         if isinstance(node, ast.Yield):
             return self.yielded(node, state)
         children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-        paths = self.evaluate_all(children, state)
-        if self.no_run and isinstance(node, ast.Attribute):
-            paths = [path for path in paths if not self._lacks_run(node, *path)]
-        return [(after, self._combine(node, values, after)) for after, values in paths]
+        return [(after, self._combine(node, values)) for after, values in self.evaluate_all(children, state)]
 
-    def _lacks_run(self, node: ast.Attribute, state: State, values: list[Value]) -> bool:
+    def _attributes(self, node: ast.Attribute, state: State) -> Evaluated:
+        found = self.evaluate(node.value, state)
+        if self.no_run:
+            found = [(after, base) for after, base in found if not self._lacks_run(node, after, base)]
+        return [(after, self._assumed(node.attr, self.attribute(base, node.attr, after))) for after, base in found]
+
+    def _lacks_run(self, node: ast.Attribute, state: State, base: Value) -> bool:
         """Raise what reading an attribute of ``wandb.run`` raises where no run is active."""
-        if values[0] is not NO_RUN:
+        if base is not NO_RUN:
             return False
         self.escapes.append((state, Completion(Ending.RAISE, node, how="no run", exception="builtins.AttributeError")))
         return True
@@ -397,9 +402,13 @@ class Evaluator:
         """Evaluate expressions one after another."""
         paths: list[tuple[State, list[Value]]] = [(state, [])]
         for node in nodes:
-            paths = [
-                (after, [*values, value]) for before, values in paths for after, value in self.evaluate(node, before)
-            ]
+            found = [(self.evaluate(node, before), values) for before, values in paths]
+            if len(found) == 1 and len(found[0][0]) == 1:  # no fork, as nearly always: no copy
+                (((after, value),), values) = found[0]
+                values.append(value)
+                paths = [(after, values)]
+            else:
+                paths = [(after, [*values, value]) for results, values in found for after, value in results]
         return paths
 
     def _assumed(self, name: str, value: Value) -> Value:
@@ -449,9 +458,7 @@ class Evaluator:
                 return [(results[0][0], one if one == other else UNKNOWN)]
         return results
 
-    def _combine(self, node: ast.expr, values: list[Value], state: State) -> Value:
-        if isinstance(node, ast.Attribute):
-            return self._assumed(node.attr, self.attribute(values[0], node.attr, state))
+    def _combine(self, node: ast.expr, values: list[Value]) -> Value:
         if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             return self._display(node, values)
         if isinstance(node, ast.Dict):

@@ -994,6 +994,8 @@ def _argument(node: ast.expr) -> ast.expr:
 
 def _merge_paths(paths: list[Path]) -> list[Path]:
     """Merge the states of paths that end the same way."""
+    if len(paths) <= 1:
+        return paths
     groups: dict[Completion, list[State]] = {}
     for state, end in paths:
         groups.setdefault(end, []).append(state)

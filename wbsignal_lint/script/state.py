@@ -225,6 +225,8 @@ Path = tuple[State, Completion]
 
 def merge(states: list[State], limit: int = 24) -> list[State]:
     """Merge states that rules need not tell apart; beyond ``limit`` merge all, keeping what they agree on."""
+    if len(states) <= 1:
+        return states
     merged: dict[object, State] = {}
     for state in states:
         key: object = state.key() if len(merged) < limit else (state.marked, state.run, state.interrupted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from typing import TYPE_CHECKING
 
 from wbsignal_lint.script.frameworks.trainers import Leaving, Reaction, Trainer, trainer_of
@@ -83,12 +84,14 @@ def _react(player: Player, reaction: Reaction, node: ast.Call, state: State) -> 
     return []
 
 
+@functools.lru_cache(maxsize=16)
 def reports_to_wandb(tree: ast.Module) -> bool:
     """Say whether a Hugging Face script asks for W&B: ``report_to="wandb"``."""
     words = [word for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords]
     return any(word.arg == "report_to" and "wandb" in ast.unparse(word.value) for word in words)
 
 
+@functools.lru_cache(maxsize=16)
 def words_of(tree: ast.Module) -> frozenset[str]:
     """Return what trainers are given and what their models define, by name: it tells old scripts from new ones."""
     words: set[str] = set()
