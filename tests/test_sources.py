@@ -268,6 +268,7 @@ def test_python_encodings(data: bytes, text: str | None, encoding: str) -> None:
     ("data", "message", "row", "column"),
     [
         (b"x = 1\ny = '\0'\n", "holds a NUL byte: not a text file", 2, 6),
+        ("wandb".encode("utf-16"), "is UTF-16, which neither Python nor a shell reads: save it as UTF-8", 1, 1),
         (b"x = 1\r\ny = '\xe4'\n", "not valid utf-8: can't decode byte 0xe4 (unexpected end of data)", 2, 6),
         (b"# coding: klingon\n", "unknown encoding: klingon", 1, 1),
         (b"\n# coding: klingon\n", "unknown encoding: klingon", 2, 1),

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support import lint
+from tests.support import CLI, lint, run
 from wbsignal_lint.fixing import fix_text
 from wbsignal_lint.launch.hosts.parts import ShellPart
 from wbsignal_lint.launch.hosts.yaml import read_yaml
@@ -295,3 +295,12 @@ def test_each_changed_cell_has_a_diff_of_its_own(tmp_path: Any) -> None:
         *("--- a.ipynb:cell 1", "+++ a.ipynb:cell 1", "-!wandb agent x", "+!wandb agent --forward-signals x"),
         *("--- a.ipynb:cell 3", "+++ a.ipynb:cell 3", "-wandb agent y", "+wandb agent --forward-signals y"),
     ]
+
+
+def test_a_notebook_full_of_pictures_fits_into_memory(tmp_path: Any) -> None:
+    cell = {"cell_type": "code", "source": ["!wandb agent x\n"], "outputs": [{"data": {"image/png": "A" * 30_000_000}}]}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+
+    done = run(["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash", *CLI, "--isolated", "a.ipynb"], tmp_path)
+
+    assert "a.ipynb:cell 1:1:2: WBS401" in done.stdout, done.stderr

@@ -63,6 +63,8 @@ def decode(data: bytes, kind: Kind) -> Decoded:
     """
     nul = data.find(b"\0")
     if nul >= 0:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise UndecodableSource("is UTF-16, which neither Python nor a shell reads: save it as UTF-8", 1, 1)
         raise UndecodableSource("holds a NUL byte: not a text file", *_place(data, nul))
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     body = data[len(bom) :]

@@ -15,7 +15,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _FORM = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL)
 """One character as JSON writes it."""
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SCALAR = re.compile(r"[^\s,\]}]+")
+_DECODER = json.JSONDecoder()
 
 
 class DamagedNotebook(Exception):
@@ -133,8 +133,7 @@ class _Places:
         position = self._skip(start + 1)
         while self.raw[position] != "]":
             self.places.append(self._members(position).get("source", (position, position)))
-            position = self._behind(position)
-            position = self._skip(position)
+            position = self._skip(self._behind(position))
             if self.raw[position] == ",":
                 position = self._skip(position + 1)
 
@@ -166,21 +165,5 @@ class _Places:
 
     def _behind(self, position: int) -> int:
         """Return the position behind the value that begins here."""
-        if self.raw[position] == '"':
-            match = _STRING.match(self.raw, position)
-            assert match is not None
-            return match.end()
-        if self.raw[position] not in "[{":
-            match = _SCALAR.match(self.raw, position)
-            assert match is not None
-            return match.end()
-        depth = 0
-        bracket = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-        for match in bracket.finditer(self.raw, position):
-            if match[0] in ("[", "{"):
-                depth += 1
-            elif match[0] in ("]", "}"):
-                depth -= 1
-                if not depth:
-                    return match.end()
-        raise AssertionError("json.loads has read it")
+        # Not by an expression: outputs hold strings of many megabytes, for which one takes gigabytes.
+        return _DECODER.raw_decode(self.raw, position)[1]
