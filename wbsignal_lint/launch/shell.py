@@ -61,6 +61,10 @@ def _parser() -> Parser:
 # replaced ones means anything to the shell. NUL would end the text early.
 _NOT_ASCII = re.compile(r"[^\x01-\x7f]")
 
+# `agent <sweep-id>` in a template: bash would take it for two redirections, and the grammar takes the next line's first
+# word for the file. As a word it is what its author means.
+_PLACEHOLDER = re.compile(r"(?<![<>&\d])<[A-Za-z](?:[\w.:|-]*>(?=\s|\Z)|[\w.:|/ -]*>(?=[ \t]*(?:#.*)?$))", re.MULTILINE)
+
 _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "printf"}
 _CONTINUED = re.compile(r"(?:\\\n)*")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -74,7 +78,8 @@ def parse_shell(source: MappedText) -> ShellText:
     # A carriage return before the newline belongs to the line ending, but bash's grammar takes it for a character.
     source = source.without(match.start() for match in re.finditer(r"\r(?=\n)", source.text))
     result = ShellText(source, Block("script"))
-    tree = _parser().parse(_NOT_ASCII.sub("x", source.text).encode("ascii"))
+    text = _PLACEHOLDER.sub(lambda match: "x" * len(match[0]), source.text)
+    tree = _parser().parse(_NOT_ASCII.sub("x", text).encode("ascii"))
     _Walk(result).run(tree.root_node)
     result.commands.sort(key=lambda command: command.position)
     result.assignments.sort(key=lambda assignment: assignment.position)
