@@ -116,6 +116,9 @@ def test_the_way_of_the_signal_is_told(tmp_path: Path, capsys: pytest.CaptureFix
         (["--launch", "missing.sh", "train.py"], "missing.sh: No such file"),
         (["sweep.yaml", "train.py"], "goes with --launch only"),
         (["--launch", "echo.sh", "no_sweep.yaml", "train.py"], "no_sweep.yaml: can't be read as a sweep"),
+        (["--launch", "no_sweep.yaml", "train.py"], "no_sweep.yaml: not a shell script but yaml"),
+        (["--launch", "utf16.sh", "train.py"], "utf16.sh: is UTF-16"),
+        (["echo.sh"], "echo.sh: a shell script; name the Python script, and this one with --launch"),
     ],
 )
 def test_what_cannot_be_forecast_is_said(
@@ -128,6 +131,7 @@ def test_what_cannot_be_forecast_is_said(
     write(tmp_path, GOOD)
     write(tmp_path, "#!/bin/bash\necho wandb\n", "echo.sh")
     write(tmp_path, "command: [bash, run.sh]\n", "no_sweep.yaml")
+    (tmp_path / "utf16.sh").write_bytes("exec wandb agent me/p/x\n".encode("utf-16"))
     monkeypatch.chdir(tmp_path)
 
     assert main(["forecast", *arguments]) == 2

@@ -12,7 +12,8 @@ from pathlib import Path
 from wbsignal_lint.outcome_table import Row
 from wbsignal_lint.reading import Unreadable, parse_python
 from wbsignal_lint.settings import SettingsError, nearest_settings
-from wbsignal_lint.sources import Kind, UndecodableSource, decode
+from wbsignal_lint.sources import Kind, UndecodableSource, decode, kind_of
+from wbsignal_lint.sources.kinds import HEAD_SIZE
 from wbsignal_lint.stack import with_enough_stack
 
 __all__ = ["Unforeseeable", "add_arguments", "main", "rows_of_file", "rows_of_launch", "run"]
@@ -101,6 +102,8 @@ def rows_of_file(name: str) -> list[Row]:
     except OSError as error:
         raise Unforeseeable(f"{name}: {error.strerror or error}") from None
     except (UndecodableSource, Unreadable) as error:
+        if kind_of(name, path.read_bytes()[:HEAD_SIZE] if name != "-" else b"") is Kind.SHELL:
+            raise Unforeseeable(f"{name}: a shell script; name the Python script, and this one with --launch") from None
         place = name if error.row is None else f"{name}:{error.row}:{error.column or 1}"
         raise Unforeseeable(f"{place}: {error.message}") from None
     except RecursionError:
@@ -125,10 +128,13 @@ def rows_of_launch(job: str, sweep: str | None, script: str, rows: list[Row]) ->
     from wbsignal_lint.launch.hosts import read_hosted
 
     try:
-        text = decode(Path(job).read_bytes(), Kind.SHELL).text
+        text = _text_of(job, Kind.SHELL)
+        kind = kind_of(job, text.encode("utf-8", "replace")[:HEAD_SIZE])
+        if kind is not None and kind is not Kind.SHELL:
+            raise Unforeseeable(f"{job}: not a shell script but {kind.value}: --launch follows shell and batch scripts")
         command = None
         if sweep is not None:
-            sweep_text = decode(Path(sweep).read_bytes(), Kind.YAML).text
+            sweep_text = _text_of(sweep, Kind.YAML)
             hosted = read_hosted(sweep_text, "yaml")
             if not hosted.is_whole or (not hosted.sweeps and re.search(r"(?m)^command\s*:", sweep_text)):
                 raise Unforeseeable(f"{sweep}: can't be read as a sweep: YAML with method, parameters and a command")
@@ -139,10 +145,15 @@ def rows_of_launch(job: str, sweep: str | None, script: str, rows: list[Row]) ->
         )
     except OSError as error:
         raise Unforeseeable(f"{error.filename}: {error.strerror or error}") from None
-    except UndecodableSource as error:
-        raise Unforeseeable(error.message) from None
     except NoRoute as error:
         raise Unforeseeable(str(error)) from None
+
+
+def _text_of(name: str, kind: Kind) -> str:
+    try:
+        return decode(Path(name).read_bytes(), kind).text
+    except UndecodableSource as error:
+        raise Unforeseeable(f"{name}: {error.message}") from None
 
 
 def _fail(message: str) -> int:
