@@ -81,17 +81,17 @@ class ForwardSignalsUnsupported(LaunchRule):
             if agent.forwarding is Forwarding.YES:
                 place = _place(agent, _FORWARD)
                 if (pin := _below(pins, FORWARDS_SIGNALS)) is not None:
-                    yield self._at(place, agent, f"{pin} does not know this option: the agent does not start")
+                    yield self._at(place, agent, _unknown(pin, FORWARDS_SIGNALS))
                 elif (pin := _below(pins, FORWARDING_AGENT_ENDS)) is not None and options.get("--count") != "1":
                     yield self._at(
                         place,
                         agent,
-                        f"the agent of {pin} passes SIGTERM on, but goes on itself: some seconds later it starts the "
-                        "next run on a node that is being taken away",
+                        f"the agent of {pin} passes SIGTERM on, but does not end itself ({FORWARDING_AGENT_ENDS} "
+                        "does): some seconds later it starts the next run on a node that is being taken away",
                     )
             if "--term-timeout" in options and (pin := _below(pins, HAS_TERM_TIMEOUT)) is not None:
                 place = _place(agent, _TIMEOUT)
-                yield self._at(place, agent, f"{pin} does not know this option: the agent does not start")
+                yield self._at(place, agent, _unknown(pin, HAS_TERM_TIMEOUT))
 
     def _at(self, place: Span, agent: AgentCommand, message: str) -> Diagnostic:
         return self.at(place, message, scope=agent.command.span)
@@ -99,7 +99,11 @@ class ForwardSignalsUnsupported(LaunchRule):
 
 def _below(pins: tuple[Pin, ...], version: str) -> str | None:
     """Return the first pin in words, if all of them allow only versions that are older than this one."""
-    return f"wandb {pins[0]}" if all(pin.surely_below(version) for pin in pins) else None
+    return f"wandb{pins[0]}" if all(pin.surely_below(version) for pin in pins) else None
+
+
+def _unknown(pin: str, since: str) -> str:
+    return f"{pin} does not know this option, which came with {since}: the agent does not start"
 
 
 def _place(agent: AgentCommand, option: re.Pattern[str]) -> Span:

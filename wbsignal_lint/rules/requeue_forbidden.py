@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wbsignal_lint.diagnostics import Diagnostic, Severity, Span
+from wbsignal_lint.diagnostics import Diagnostic, Related, Severity, Span
 from wbsignal_lint.launch.batch import BatchJob, batch_jobs
 from wbsignal_lint.launch.facts import Forwarding, LaunchFile
 from wbsignal_lint.launch.steps import Launch, Requeue
@@ -78,7 +78,10 @@ class RequeueForbidden(LaunchRule):
             for span, requeue in places.items():
                 if job.wants_requeue is False:
                     yield self.at(
-                        span, "SLURM refuses this: the job was submitted with --no-requeue, and goes on", scope=span
+                        span,
+                        "SLURM refuses this, and the job goes on: it was submitted with --no-requeue",
+                        related=_refusals(job),
+                        scope=span,
                     )
                 elif _depends_on_agents_failure(job, requeue):
                     yield self.at(
@@ -87,6 +90,12 @@ class RequeueForbidden(LaunchRule):
                         "happens at a preemption; have the training's handler leave a marker, and ask for that",
                         scope=span,
                     )
+
+
+def _refusals(job: BatchJob) -> tuple[Related, ...]:
+    """Return where the job says ``--no-requeue``."""
+    asked = [one for one in job.script.directives if one.name == "--no-requeue"]
+    return tuple(Related(one.span, "--no-requeue is asked for here") for one in asked[-1:])
 
 
 def _depends_on_agents_failure(job: BatchJob, requeue: Requeue) -> bool:

@@ -83,6 +83,6 @@ class RequeueLeftToSlurm(LaunchRule):
                     yield self.at(
                         started.span,
                         f"before SLURM 24.05 a preempted job whose {started.what} leaves by itself is not queued "
-                        "again, in spite of --requeue: look at its status, and requeue",
+                        "again, in spite of --requeue: look at its exit status, and call `scontrol requeue`",
                         scope=started.launch.span,
                     )

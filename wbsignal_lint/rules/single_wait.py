@@ -110,7 +110,7 @@ class SingleWait(LaunchRule):
             span = waits[0].span
             message = (
                 f"SIG{signal} ends this wait, and nothing waits again: the script leaves, and the job with it, while "
-                f"the {what} is still in its handler"
+                f"the {what} is still handling the signal"
             )
             fix = _second_wait(text, script, waits[0])
         else:

@@ -116,7 +116,8 @@ class TimeoutCutsHandler(LaunchRule):
         if deaf and own is not None:
             return self.at(
                 timeout.span,
-                f"timeout does not pass SIG{deaf[0]} on: it dies of it, and the {what} is never told",
+                f"timeout does not pass SIG{deaf[0]} on: it dies of it, and the {what} is never told; it does pass "
+                "SIGTERM on",
                 outcome=describe_outcome(f"SIG{deaf[0]}", False, None),
                 scope=launched.span,
             )

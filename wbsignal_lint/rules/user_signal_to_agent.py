@@ -89,7 +89,7 @@ class UserSignalToAgent(LaunchRule):
             span,
             f"SIG{signal} ends the agent's run but not the agent: it starts its next run on the node that is going "
             "away; SIGTERM ends both",
-            outcome="the next run, " + describe_outcome("SIGKILL", False, None),
+            outcome=describe_outcome("the SIGKILL that its next run gets", False, None),
             fix=_fix(text, started, span, is_kill, delivery),
             related=(Related(started.span, "the agent"),),
         )
