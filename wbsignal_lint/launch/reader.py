@@ -15,6 +15,7 @@ from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_sh
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
 from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart, moved_into
+from wbsignal_lint.launch.in_play import is_switched_off, speaks_of_wandb
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
@@ -32,7 +33,6 @@ _MAX_NESTING = 6
 _MAX_EVALUATIONS = 20_000
 """Commands evaluated in one file, over all the ways their variables can turn out."""
 
-_MENTION = re.compile("wandb", re.IGNORECASE)
 _SHEBANG_SHELL = re.compile(r"\s*#!\s*\S*?(?:/env\s+(?:-\S+\s+)*)?(?<![\w-])(\w*sh)\b")
 _PIN = re.compile(r"wandb(?:\[[\w,-]*\])?={1,3}(\d[\w.]*)")
 
@@ -67,7 +67,7 @@ def read_shell(
     :param snippets: each piece of shell or list of arguments in it, with the place of every character in the file.
     :param uses_wandb: as for `read_launch`.
     """
-    reading = _Reading(uses_wandb, mentions_wandb=_MENTION.search(text) is not None)
+    reading = _Reading(uses_wandb, mentions_wandb=speaks_of_wandb(text))
     for snippet in snippets:
         if isinstance(snippet, Arguments):
             reading.read_arguments(snippet)
@@ -168,12 +168,16 @@ class _Reading:
         runs: list[Run] = []
         while self.evaluations < _MAX_EVALUATIONS and choices.start():
             self.evaluations += 1
-            words = Expander(environment, command.position, command.block, choices).words(command.words)
+            expander = Expander(environment, command.position, command.block, choices)
+            words = expander.words(command.words)
             for run in unwrap(words, run_arguments):
                 if isinstance(run, Innermost):
                     noted = self._note(run.words, command, (*runners, *run.runners))
                     own = replace(noted, runners=run.runners)
                     trainer = trainer_of(own, self.uses_wandb, mentions_wandb=self.mentions_wandb)
+                    before = environment.shell.source.text[: command.position]
+                    if trainer is not None and is_switched_off(command, before, expander):
+                        trainer = None
                     runs.append(Run(own, agent_of(own), trainer))
                 elif isinstance(run, Script) and depth < _MAX_NESTING:
                     reader = run.runners[-1].span

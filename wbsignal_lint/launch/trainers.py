@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from wbsignal_lint.launch.facts import Command, Word
+from wbsignal_lint.launch.in_play import is_told_to_record_nothing
 from wbsignal_lint.launch.steps import Trainer
 
 __all__ = ["UsesWandb", "trainer_of"]
@@ -42,7 +43,7 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         mentions_wandb: whether the launch file speaks of wandb; only then does a telling name alone make a trainer.
     """
     found = _script_of(command.words) or _module_of_uv(command)
-    if found is None or _is_told_otherwise(command.words):
+    if found is None or _is_told_otherwise(command.words) or is_told_to_record_nothing(command.words):
         return None
     word, is_module, starters = found
     name = word.pattern

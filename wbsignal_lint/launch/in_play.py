@@ -1,0 +1,69 @@
+"""Does W&B record what a launch file starts, as far as the file tells?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from wbsignal_lint.launch.facts import Word
+from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.shell_text import ShellCommand
+from wbsignal_lint.launch.words import Expander
+
+__all__ = ["is_switched_off", "is_told_to_record_nothing", "speaks_of_wandb"]
+
+_MENTION = re.compile(
+    # `# python other.py --wandb` is a command that isn't run; `# train.py logs to wandb` says something.
+    r"^(?!\s*#(?!SBATCH|PBS|BSUB).*(?:\s--?\w|\w=|\b(?:python\d?|pip|export)\s)).*wandb",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OFF = frozenset({"false", "0", "off", "no", "none", "disabled", "disable"})
+_ON = frozenset({"true", "1", "yes", "on"})
+_SWITCHED_OFF_HERE = re.compile(
+    r"(?<![\w-])WANDB_(?:MODE=[\"']?disabled|DISABLED=[\"']?(?:true|1|yes|on))\b", re.IGNORECASE
+)
+_SWITCH = re.compile(r"^wandb (enabled|online|disabled)\b", re.MULTILINE)
+_OPTION_AGAINST = re.compile(r"-{0,2}(?:no|disable|without)[-_]?wandb|-{1,2}wandb[-_](?:off|disabled?)", re.IGNORECASE)
+_OPTION_FOR = re.compile(
+    r"\+{0,2}-{0,2}(?:(?:use|log|log_to|enable|with)[-_.])?wandb(?:[-_.](?:mode|log|logging|enabled?|active))?",
+    re.IGNORECASE,
+)
+_REPORTS = re.compile(r"-{0,2}report[-_]to", re.IGNORECASE)
+
+
+def speaks_of_wandb(text: str) -> bool:
+    """Whether the text mentions wandb elsewhere than in commands that are commented out."""
+    return _MENTION.search(text) is not None
+
+
+def is_switched_off(command: ShellCommand, before: str, expander: Expander) -> bool:
+    """Whether the environment of a command tells the client to record nothing.
+
+    Args:
+        command: what starts a training process.
+        before: the script's text up to the command.
+        expander: knows what the variables are worth at the command.
+    """
+    switches = _SWITCH.findall(before)
+    if switches and switches[-1] == "disabled":
+        return True
+    if _SWITCHED_OFF_HERE.search(command.whole.text) is not None:
+        return True
+    mode, disabled = expander.words([MappedText.of('"$WANDB_MODE"'), MappedText.of('"$WANDB_DISABLED"')])
+    return (mode.value or "") == "disabled" or (disabled.value or "").lower() in _ON
+
+
+def is_told_to_record_nothing(words: Sequence[Word]) -> bool:
+    """Whether an option of a training's call says that W&B records nothing: ``--no-wandb``, ``wandb.mode=disabled``."""
+    for word, following in zip(words, (*words[1:], None), strict=True):
+        name, equals, value = (word.value or "").partition("=")
+        if _OPTION_AGAINST.fullmatch(name) is not None:
+            return True
+        if not equals and name.startswith("-") and following is not None:
+            value = following.value or ""
+        value = value.strip("\"'").lower()
+        if _OPTION_FOR.fullmatch(name) is not None and value in _OFF:
+            return True
+        if _REPORTS.fullmatch(name) is not None and value in ("none", "tensorboard", "mlflow"):
+            return True
+    return False
