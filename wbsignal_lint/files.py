@@ -11,8 +11,8 @@ from wbsignal_lint.linter import LintOptions, gate_passes, lint_text
 from wbsignal_lint.patterns import compile_patterns, matches_within
 from wbsignal_lint.selection import Layer, Selection
 from wbsignal_lint.settings import Settings
-from wbsignal_lint.siblings import SIBLINGS
-from wbsignal_lint.sources import Decoded, Source, UndecodableSource, decode, write_atomically
+from wbsignal_lint.siblings import SIBLINGS, meets_wandb
+from wbsignal_lint.sources import Decoded, Kind, Source, UndecodableSource, decode, write_atomically
 
 __all__ = ["Job", "lint_source", "may_report"]
 
@@ -36,7 +36,8 @@ def may_report(source: Source) -> bool:
     if source.named or source.path is None:
         return True
     try:
-        return gate_passes(source.path.read_bytes(), source.kind)
+        data = source.path.read_bytes()
+        return gate_passes(data, source.kind) and (source.kind is not Kind.PYTHON or meets_wandb(source.path, data))
     except OSError:
         return True
 

@@ -51,8 +51,7 @@ class LintOptions:
 def gate_passes(data: bytes, kind: Kind) -> bool:
     """Return whether the bytes of a file are worth decoding: whether they mention what the rules speak of."""
     if kind is Kind.PYTHON:
-        passes = script_gate.bytes_pass(data) or script_gate.bytes_pass_with_imports(data)
-        return passes or launch_gate.python_bytes_pass(data)
+        return script_gate.bytes_pass_with_imports(data) or launch_gate.python_bytes_pass(data)
     if launch_gate.bytes_pass(data, None if kind is Kind.SHELL else kind.value):
         return True
     return kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION) and script_gate.bytes_pass(data)
@@ -99,6 +98,8 @@ def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) ->
     signals, calls = options.preemption_signals, options.training_calls
     script = script_of(report.text, tree, signals, calls, options.path, options.read)
     launch = python_launch_file_of(report.text, tree, options.path)
+    if script is None and launch is None and not options.others:
+        return False  # and no rule is imported
     for rule in options.selection.rules():
         if isinstance(rule, ScriptRule) and script is not None:
             _ask(rule, lambda rule=rule: list(rule.check(script)), report)  # type: ignore[misc]
@@ -114,7 +115,7 @@ def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) ->
         codes = {rule.code for rule in options.selection.rules()}
         found = merged(report.diagnostics, options.others, is_program=is_program)
         report.diagnostics = [item for item in found if item.code in codes]
-    return script is not None or launch is not None or bool(options.others)
+    return True
 
 
 def _found_in(view: Script, codes: frozenset[str], selection: Selection) -> list[Diagnostic]:

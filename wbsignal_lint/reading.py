@@ -97,12 +97,9 @@ def script_of(
     depth = depth_of(tree)
     if depth > _MAX_DEPTH:
         raise Unreadable(_TOO_DEEP)
-    # Only here, behind the gates, which let few files through.
-    from wbsignal_lint.script.facts import ScriptSettings, UnreadableSource
+    # Only here, behind the gates, which let few files through; and the rest once it is known to be needed.
     from wbsignal_lint.script.project import Module, Program
-    from wbsignal_lint.script.reader import read_program
 
-    settings = ScriptSettings(preemption_signals, training_calls)
     entry = Module(path, text, tree)
 
     def read_all() -> Script | None:
@@ -110,18 +107,20 @@ def script_of(
         if not program.is_small and not program.may_handle:
             # No handlers after all: not worth playing events through many files.
             program = Program(entry)
-        if alone or (program.passes and program.may_have_run):
-            script = read_program(program, settings)
-            if not program.is_small and not script.registrations and not script.marks:
-                return read_program(Program(entry), settings) if alone else None
-            return script if alone or script.has_run else None
-        return None
+        if not alone and not (program.passes and program.may_have_run):
+            return None
+        from wbsignal_lint.script.facts import ScriptSettings
+        from wbsignal_lint.script.reader import read_program
+
+        settings = ScriptSettings(preemption_signals, training_calls)
+        script = read_program(program, settings)
+        if not program.is_small and not script.registrations and not script.marks:
+            return read_program(Program(entry), settings) if alone else None
+        return script if alone or script.has_run else None
 
     try:
         call = with_enough_stack if depth <= COMFORTABLE_DEPTH else with_big_stack
         return call(read_all)
-    except UnreadableSource as error:
-        raise Unreadable(error.message, error.row, error.column) from None
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from wbsignal_lint.nesting import depth_of
 from wbsignal_lint.reading import COMFORTABLE_DEPTH, Unreadable, parse_python
-from wbsignal_lint.script.project.module import Module, concerns
+from wbsignal_lint.script.gate import mentions_wandb, registers
+from wbsignal_lint.script.project import Finder, Module, concerns, discovered
 from wbsignal_lint.sources import Kind, UndecodableSource, decode
 
-__all__ = ["SIBLINGS", "Siblings"]
+__all__ = ["SIBLINGS", "Siblings", "meets_wandb"]
 
 _KEPT = 512
 """So many files are kept; the one that was not asked for the longest goes first."""
@@ -76,3 +77,12 @@ def _tree(text: str) -> ast.Module:
 
 SIBLINGS = Siblings()
 """The files of this process."""
+
+
+def meets_wandb(path: Path, data: bytes) -> bool:
+    """Say whether a Python file, or one that its imports lead to, speaks of W&B: programs of all kinds bind signals."""
+    if mentions_wandb(data) or not registers(data):
+        return True  # it passed its gate for what it says itself
+    entry = Module(path.absolute(), data.decode("utf-8", "replace"), _tree)
+    modules = discovered(entry, SIBLINGS.read, Finder(path.absolute()))
+    return any("wandb" in module.text or "Wandb" in module.text for module in modules)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["bytes_pass", "bytes_pass_with_imports", "is_program", "tree_passes", "uses"]
+__all__ = ["bytes_pass", "bytes_pass_with_imports", "is_program", "mentions_wandb", "registers", "tree_passes", "uses"]
 
 # `Wandb` alone is how Lightning's WandbLogger brings W&B in.
 _WANDB = (b"wandb", b"Wandb", b"WANDB")
@@ -62,14 +62,25 @@ _INTEGRATIONS = frozenset(
 )
 
 
+def mentions_wandb(data: bytes) -> bool:
+    """Say whether the bytes of a file mention W&B."""
+    # What the spellings have in common is looked for first: most files have nothing of it, and are passed over once.
+    return (b"andb" in data or b"ANDB" in data) and any(word in data for word in _WANDB)
+
+
 def bytes_pass(data: bytes) -> bool:
     """Say whether the bytes of a file mention W&B and anything that a rule speaks of."""
-    return any(word in data for word in _WANDB) and any(word in data for word in _TOPICS)
+    return mentions_wandb(data) and any(word in data for word in _TOPICS)
 
 
 def bytes_pass_with_imports(data: bytes) -> bool:
     """Say whether a file might pass together with the files that it imports: it mentions W&B, or binds a signal."""
-    return b"import" in data and (any(word in data for word in _WANDB) or any(word in data for word in _REGISTERS))
+    return (mentions_wandb(data) or registers(data)) and b"import" in data
+
+
+def registers(data: bytes) -> bool:
+    """Say whether the bytes of a file bind a signal."""
+    return b"signal" in data and any(word in data for word in _REGISTERS)
 
 
 def tree_passes(tree: ast.Module) -> bool:

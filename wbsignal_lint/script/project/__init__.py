@@ -5,8 +5,9 @@ Nothing is imported and nothing is run: files are looked up where Python would l
 
 from __future__ import annotations
 
+from wbsignal_lint.script.project.discovery import discovered
 from wbsignal_lint.script.project.finding import Finder
 from wbsignal_lint.script.project.module import Module, ReadModule, concerns
 from wbsignal_lint.script.project.program import Link, Program
 
-__all__ = ["Finder", "Link", "Module", "Program", "ReadModule", "concerns"]
+__all__ = ["Finder", "Link", "Module", "Program", "ReadModule", "concerns", "discovered"]

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wbsignal_lint.script.project.discovery import discovered
 from wbsignal_lint.script.project.finding import Finder
-from wbsignal_lint.script.project.imports import Import
 from wbsignal_lint.script.project.module import Module, ReadModule
 from wbsignal_lint.script.relevance import DECISIVE, SIGNAL_ATTRIBUTE
 
 __all__ = ["Link", "Program"]
 
-_MAX_MODULES = 60
 _FEW = 12
 _LITTLE = 150_000
 """So many files, and characters in all, are followed together even if none of them has to do with signals."""
@@ -57,8 +56,8 @@ class Program:
         self._imported: dict[Module, set[str]] = {}
         if read is not None and entry.path is not None:
             self._finder = Finder(entry.path)
-            self._known: dict[Path, Module | None] = {entry.path: entry}
-            self._discover(read)
+            self._known = {module.path: module for module in discovered(entry, read, self._finder)}
+            self.modules = list(self._known.values())
             if self._is_worth_it:
                 self._settle()
                 self._keep_what_matters()
@@ -86,30 +85,6 @@ class Program:
         for module in self.modules[1:]:
             found |= self._decisive[module] | (module.mentions.small if _is_short(module) else frozenset())
         return frozenset(found)
-
-    # -- which files there are --------------------------------------------------------------------------------------
-
-    def _discover(self, read: ReadModule) -> None:
-        """Read the files that imports lead to, nearest first."""
-        for module in self.modules:
-            for imported in module.imports:
-                for place in self._places(module, imported):
-                    if len(self.modules) >= _MAX_MODULES:
-                        return
-                    if place not in self._known and place.suffix == ".py":
-                        found = self._known[place] = read(place)
-                        if found is not None:
-                            self.modules.append(found)
-
-    def _places(self, module: Module, imported: Import) -> Iterator[Path]:
-        assert module.path is not None
-        package = self._finder.find(module.path, imported.module, imported.level)
-        if package is not None:
-            yield package
-            for name in imported.names or ():
-                child = self._finder.child(package, name)
-                if child is not None:
-                    yield child
 
     @property
     def is_small(self) -> bool:
