@@ -81,3 +81,165 @@ def test_an_agent_is_an_error_and_a_training_a_warning(tmp_path: Path) -> None:
         shown[what] = re.findall(r'"severity": "(\w+)"', done.stdout)
 
     assert shown == {"agent": ["error"], "training": ["warning"]}
+
+
+SWEEP = "program: {}\nmethod: random\nparameters: {{lr: {{min: 0.001, max: 0.1}}}}\ncommand: {}\n"
+IMAGE = "FROM python:3.12\nRUN pip install wandb\nWORKDIR /app\n{}\n{}\n"
+COMPOSE = "services:\n  train:\n    image: lab/train\n    environment: [WANDB_API_KEY]\n    {}\n"
+POD = "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 300\n  containers:\n  - image: x\n    env: [WANDB]\n    {}\n"
+PLAIN = '#!/bin/bash\nsource .venv/bin/activate\npython train.py "$@"\n'
+ARGUMENTS = '#!/bin/sh\nset -e\nmkdir -p runs\n"$@"\n'
+
+
+def found_beside(folder: Path, name: str, text: str, script: str, at: str = "run.sh") -> list[str]:
+    """Return what is found in a file that has a script of the project run, all of it."""
+    (folder / ".git").mkdir(exist_ok=True)
+    (folder / at).parent.mkdir(exist_ok=True)
+    (folder / at).write_text(script, encoding="utf-8")
+    (folder / "train.py").write_text("import wandb\n", encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8")
+    done = lint("--isolated", "--output-format", "concise", "--select", "WBS408,WBS502,WBS503", name, cwd=folder)
+    assert done.stderr == ""
+    return re.findall(r"(?m)^\S+:(\d+:\d+: WBS\d+)", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("program", "command", "word"),
+    [
+        ("train.py", "[bash, run.sh, '${args}']", "run.sh"),
+        ("run.sh", "[bash, '${program}', '${args}']", "'${program}'"),
+        ("./run.sh", "['${env}', '${program}', '${args}']", "'${program}'"),
+        ("train.py", "[nice, timeout, 9h, ./run.sh, '${args}']", "./run.sh"),
+    ],
+)
+def test_a_sweeps_script_is_named_where_the_sweep_names_it(
+    program: str, command: str, word: str, tmp_path: Path
+) -> None:
+    found = found_beside(tmp_path, "sweep.yaml", SWEEP.format(program, command), PLAIN)
+
+    column = len("command: ") + command.index(word) + 1
+    assert found in ([f"4:{column}: WBS502"], [f"4:{column + 1}: WBS502"])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        PLAIN,
+        "python train.py | tee log\n",
+        "trap 'rm -rf tmp' EXIT\npython train.py\n",
+        "if true; then\n  python train.py $1\nfi\n",
+        "for seed in 1 2 3; do python train.py --seed $seed; done\n",
+    ],
+)
+def test_a_sweeps_script_without_exec_hides_the_training(script: str, tmp_path: Path) -> None:
+    found = found_beside(tmp_path, "sweep.yaml", SWEEP.format("train.py", "[bash, run.sh, '${args}']"), script)
+
+    assert found == ["4:17: WBS502"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'exec python train.py "$@"\n',
+        "trap 'kill $pid' TERM\npython train.py &\npid=$!\nwait $pid\nwait $pid\n",
+        "source common.sh\npython train.py\n",
+        "sbatch train.sbatch\n",
+        "python prepare_data.py\n",
+        'ssh node "python train.py"\n',
+        "#!/usr/bin/env python3\nimport wandb\n",
+        "trap 'kill -TERM $!; wait $!' EXIT\npython train.py &\nwait $!\n",
+    ],
+)
+def test_a_sweeps_script_that_tells_the_training_is_left_alone(script: str, tmp_path: Path) -> None:
+    assert found_beside(tmp_path, "sweep.yaml", SWEEP.format("run.sh", "[bash, run.sh]"), script) == []
+
+
+def test_a_sweeps_script_that_is_not_found_is_left_alone(tmp_path: Path) -> None:
+    assert found_beside(tmp_path, "sweep.yaml", SWEEP.format("run.sh", "[bash, other.sh]"), PLAIN) == []
+    assert found_beside(tmp_path, "sweep.yaml", SWEEP.format("run.sh", "[srun, bash, run.sh]"), PLAIN) == []
+
+
+def test_a_training_among_the_arguments_of_a_script_counts(tmp_path: Path) -> None:
+    text = SWEEP.format("train.py", "[./run.sh, python, '${program}', '${args}']")
+
+    assert found_beside(tmp_path, "sweep.yaml", text, ARGUMENTS) == ["4:11: WBS502"]
+    assert found_beside(tmp_path, "sweep.yaml", text, ARGUMENTS.replace('"$@"', 'exec "$@"')) == []
+    assert found_beside(tmp_path, "sweep.yaml", text.replace("train.py", "report.py"), ARGUMENTS) == []
+
+
+@pytest.mark.parametrize(
+    ("copied", "start", "at"),
+    [
+        ("COPY . .", 'CMD ["./run.sh"]', "run.sh"),
+        ("COPY . /app/", 'CMD ["bash", "/app/scripts/run.sh"]', "scripts/run.sh"),
+        ("COPY docker/run.sh /usr/local/bin/", 'ENTRYPOINT ["run.sh"]', "docker/run.sh"),
+        ("COPY --chmod=755 docker/run.sh /start.sh", 'ENTRYPOINT ["/start.sh"]', "docker/run.sh"),
+        ("COPY docker bin", 'ENTRYPOINT ["sh", "bin/run.sh"]', "docker/run.sh"),
+        ('ADD ["run.sh", "train.py", "./"]', 'ENTRYPOINT ["./run.sh"]\nCMD ["--epochs", "90"]', "run.sh"),
+    ],
+)
+def test_an_images_script_without_exec_keeps_the_signal(copied: str, start: str, at: str, tmp_path: Path) -> None:
+    found = found_beside(tmp_path, "Dockerfile", IMAGE.format(copied, start), PLAIN, at)
+
+    assert [one[-6:] for one in found] == ["WBS408"]
+    fixed = PLAIN.replace("python", "exec python")
+    assert found_beside(tmp_path, "Dockerfile", IMAGE.format(copied, start), fixed, at) == []
+
+
+@pytest.mark.parametrize(
+    ("copied", "start"),
+    [
+        ("COPY --from=builder /src/run.sh /app/", 'CMD ["./run.sh"]'),
+        ("COPY tools/run.sh .", 'CMD ["./other.sh"]'),
+        ("COPY . .", 'ENTRYPOINT ["tini", "--"]\nCMD ["./run.sh"]'),
+        ("COPY . /data", 'CMD ["/opt/run.sh"]'),
+        ("COPY . .", 'CMD ["cat", "run.sh"]'),
+    ],
+)
+def test_other_programs_of_images_are_left_alone(copied: str, start: str, tmp_path: Path) -> None:
+    assert found_beside(tmp_path, "Dockerfile", IMAGE.format(copied, start), PLAIN) == []
+
+
+def test_an_entrypoint_that_runs_the_images_command_as_its_child(tmp_path: Path) -> None:
+    text = IMAGE.format("COPY . .", 'ENTRYPOINT ["./run.sh"]\nCMD ["python", "train.py"]')
+
+    assert found_beside(tmp_path, "Dockerfile", text, ARGUMENTS) == ["5:14: WBS408"]
+    assert found_beside(tmp_path, "Dockerfile", text, ARGUMENTS.replace('"$@"', 'exec "$@"')) == []
+    assert found_beside(tmp_path, "Dockerfile", text.replace("train.py", "serve.py"), ARGUMENTS) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "start"),
+    [
+        (COMPOSE, "command: ./run.sh --epochs 90"),
+        (COMPOSE, "entrypoint: [bash, run.sh]"),
+        (COMPOSE, "command:\n      - bash\n      - ./run.sh"),
+        (POD, 'command: ["bash"]\n    args: ["run.sh"]'),
+        (POD, "command: [./run.sh]"),
+    ],
+)
+def test_a_containers_script_without_exec_keeps_the_signal(host: str, start: str, tmp_path: Path) -> None:
+    found = found_beside(tmp_path, "run.yaml", host.format(start), PLAIN)
+
+    assert [one[-6:] for one in found] == ["WBS408"]
+    assert found_beside(tmp_path, "run.yaml", host.format(start), PLAIN.replace("python", "exec python")) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "start"),
+    [
+        (COMPOSE, "init: true\n    command: ./run.sh"),
+        (COMPOSE, "command: /app/run.sh"),
+        (COMPOSE, 'command: sh -c "./run.sh"'),
+        (POD, 'args: ["run.sh"]'),
+        (POD, "command: [dumb-init, ./run.sh]"),
+    ],
+)
+def test_other_containers_are_left_alone(host: str, start: str, tmp_path: Path) -> None:
+    assert found_beside(tmp_path, "run.yaml", host.format(start), PLAIN) == []
+
+
+def test_a_finding_names_the_line_of_the_script(tmp_path: Path) -> None:
+    found_beside(tmp_path, "sweep.yaml", SWEEP.format("run.sh", "[bash, run.sh]"), PLAIN)
+
+    assert "note: line 3 of run.sh: it is started here" in lint("--isolated", "sweep.yaml", cwd=tmp_path).stdout

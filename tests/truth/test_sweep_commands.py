@@ -40,3 +40,14 @@ def test_the_training_is_told_and_marks_its_run(command: list[str], tmp_path: Pa
 
     assert measured.agent.sequence == "P X(143)", measured.agent.output
     assert measured.agent.left_behind == ()
+
+
+@pytest.mark.parametrize(("start", "record"), [("", "-"), ("exec ", "P X(143)")], ids=["plain", "exec"])
+def test_a_script_gives_its_place_to_the_training_only_if_it_says_so(start: str, record: str, tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text(f"#!/bin/bash\nset -e\n{start}{LINE}\n", encoding="utf-8")
+
+    command = ["bash", "run.sh"]
+    measured = drill_agent(command, Plan((signal.SIGTERM,)), launcher=agent_command(forward_signals=True), cwd=tmp_path)
+
+    assert measured.agent.sequence == record, measured.agent.output
+    assert bool(measured.agent.left_behind) == (record == "-")

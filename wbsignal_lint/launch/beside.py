@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.diagnostics import LineIndex, Related, Span
+from wbsignal_lint.launch.agent import agent_of
+from wbsignal_lint.launch.batch import sources_unknown
+from wbsignal_lint.launch.facts import Command, LaunchFile, Word
 from wbsignal_lint.launch.lookup import lookup_beside, text_beside
-from wbsignal_lint.launch.steps import Launch, ShellScript
+from wbsignal_lint.launch.processes import deliver, trap_in_force
+from wbsignal_lint.launch.steps import Kill, Launch, ShellScript
+from wbsignal_lint.launch.trainers import trainer_of
 from wbsignal_lint.launch.wrappers import SHELLS
 
-__all__ = ["script_run_by"]
+__all__ = ["Keeper", "ScriptBeside", "keeper_beside", "kept_from_sigterm", "script_run_by"]
+
+
+@dataclass(frozen=True)
+class ScriptBeside:
+    """A shell script of the project. Spans in it count characters of that file."""
+
+    name: str
+    """As it was looked up."""
+    text: str
+    script: ShellScript
+
+    def note(self, launch: Launch, message: str) -> Related:
+        """Return a note on a command of the script."""
+        row = LineIndex(self.text).position(launch.span.start).row
+        return Related(Span(0, 0), message, f"line {row} of {self.name}")
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """A shell script of the project that a command runs, and whose shell keeps SIGTERM from what it starts."""
+
+    word: Word
+    """Names it in the command."""
+    script: ScriptBeside
+    child: Launch
+    """The agent or trainer in it."""
+
+    @property
+    def notes(self) -> tuple[Related, ...]:
+        """Where in the script the agent or trainer is started."""
+        return (self.script.note(self.child, "it is started here"),)
 
 
 def script_run_by(launch_file: LaunchFile, launch: Launch) -> tuple[str, ShellScript] | None:
@@ -21,26 +59,102 @@ def script_run_by(launch_file: LaunchFile, launch: Launch) -> tuple[str, ShellSc
     Returns:
         ``None`` where the command runs none, or where it is not found.
     """
-    words = launch.command.words
-    if launch_file.path is None or launch.inner is not None or not words:
+    name = _script_named(launch.command.words)
+    if launch.inner is not None or name is None or (launch.program not in SHELLS and "/" not in name):
+        return None  # the latter is found by PATH
+    found = _script_beside(launch_file, [name])
+    return None if found is None else (found.name, found.script)
+
+
+def keeper_beside(
+    launch_file: LaunchFile, words: Sequence[Word], paths: Callable[[str], Sequence[str]]
+) -> Keeper | None:
+    """Return the script of the project that a command runs, if it keeps SIGTERM from what it starts.
+
+    Args:
+        launch_file: where the command stands. What it says of W&B holds for the script, too.
+        words: the command.
+        paths: gives the places in the project where a path that the command names may be.
+    """
+    name = _script_named(words)
+    if name is None:
         return None
-    name = words[0].value
-    if launch.program in SHELLS:
-        operands = [word for word in words[1:] if not word.pattern.startswith(("-", "+"))]
-        if len(operands) < 1 or any(word.value in ("-c", "-s", "-o") for word in words[1:]):
-            return None
-        name = operands[0].value
-    elif name is None or "/" not in name:
-        return None  # found by PATH
-    text = None if name is None else text_beside(launch_file.path, name)
-    script = None if text is None else _read(text, launch_file.path)
-    return None if name is None or script is None else (name, script)
+    mentions = "wandb" in launch_file.text.lower() or bool(launch_file.sweeps)
+    beside = _script_beside(launch_file, paths(name), mentions_wandb=mentions)
+    if beside is None:
+        return None
+    at = next(index for index, word in enumerate(words) if word.value == name)
+    passed = Command(tuple(words[at + 1 :]), words[at].span)
+    trains = trainer_of(passed, lookup_beside(launch_file.path), mentions_wandb=mentions) is not None
+    child = kept_from_sigterm(beside.script, trains=trains or agent_of(passed) is not None)
+    return None if child is None else Keeper(words[at], beside, child)
+
+
+def _script_named(words: Sequence[Word]) -> str | None:
+    """Return the path of the file that a command takes for a script, or for a program; ``None``: not known."""
+    if not words:
+        return None
+    if words[0].program not in SHELLS:
+        return words[0].value
+    operands = [word for word in words[1:] if not word.pattern.startswith(("-", "+"))]
+    if not operands or any(word.value in ("-c", "-s", "-o") for word in words[1:]):
+        return None
+    return operands[0].value
+
+
+def _script_beside(
+    launch_file: LaunchFile, names: Sequence[str], *, mentions_wandb: bool = False
+) -> ScriptBeside | None:
+    """Return the first of these files that is there and is a shell script.
+
+    Args:
+        launch_file: beside which, or further up, they are looked for.
+        names: their paths.
+        mentions_wandb: whether what runs it says that W&B is in play, even if the script does not.
+    """
+    if launch_file.path is None:
+        return None
+    for name in names:
+        if name.endswith(".py"):
+            continue
+        text = text_beside(launch_file.path, name)
+        script = None if text is None else _read(text, launch_file.path, mentions_wandb)
+        if text is not None and script is not None:
+            return ScriptBeside(name, text, script)
+    return None
+
+
+def kept_from_sigterm(script: ShellScript, *, trains: bool = False) -> Launch | None:
+    """Return the agent or trainer that the shell of a script file starts, and does not pass a SIGTERM on to.
+
+    The shell of a file never gives its place to a last command by itself, as that of ``bash -c`` does. Scripts with a
+    trap for SIGTERM are left out: whether it does its work is another question.
+
+    Args:
+        script: the script.
+        trains: whether its arguments are the training: ``"$@"`` then starts it.
+    """
+    if sources_unknown(script) or any(not trap.signals for trap in script.traps):
+        return None
+    for child in script.launches:
+        runs_arguments = trains and child.program == "" and bool(child.command.words) and child.command.words[0].is_list
+        if not (child.is_watched or runs_arguments) or child.is_exec or child.in_substitution:
+            continue
+        at_exit = trap_in_force(script, child, "EXIT")
+        if trap_in_force(script, child, "TERM") is not None:
+            continue
+        if at_exit is not None and (at_exit.body is None or any(at_exit.each(Kill))):
+            continue  # bash runs it when a signal ends it; which shell it is need not be known here
+        delivery = deliver(script, child, "TERM")
+        if delivery is not None and delivery.is_certain and delivery.told is None:
+            return child
+    return None
 
 
 @functools.lru_cache(maxsize=64)
-def _read(text: str, launch_file: Path) -> ShellScript | None:
+def _read(text: str, launch_file: Path, mentions_wandb: bool) -> ShellScript | None:
     # Not before a rule asks for it: the reader brings the parser along.
     from wbsignal_lint.launch.reader import read_launch
 
-    scripts = read_launch(text, lookup_beside(launch_file)).scripts
+    scripts = read_launch(text, lookup_beside(launch_file), mentions_wandb=mentions_wandb).scripts
     return scripts[0] if scripts else None

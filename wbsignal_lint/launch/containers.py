@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from wbsignal_lint.launch.mapped import MappedText
 if TYPE_CHECKING:
     from wbsignal_lint.launch.steps import ShellScript
 
-__all__ = ["GracePeriod", "ShellForm", "SweepCommand"]
+__all__ = ["ContainerStart", "GracePeriod", "ShellForm", "SweepCommand"]
 
 _MACROS = {"${env}": "/usr/bin/env", "${interpreter}": "python"}
 
@@ -47,17 +48,62 @@ class SweepCommand:
     """What it runs in the end; without words where that is a script."""
     script: ShellScript | None = None
     """The shell text that it runs: ``bash -c '…'``."""
+    program: Word | None = None
+    """The sweep's ``program:``."""
 
     def arguments(self) -> Iterator[Word]:
         """Yield its elements as the agent fills them in; parameters are any number of unknown words."""
         for word in self.words:
             if word.pattern in _MACROS:
                 yield replace(word, pattern=_MACROS[word.pattern])
+            elif word.pattern == "${program}" and self.program is not None:
+                yield replace(word, pattern=self.program.pattern)
             elif word.pattern.startswith("${") and word.pattern.endswith("}"):
                 is_one = word.pattern == "${program}"
                 yield replace(word, pattern=UNKNOWN_PART, unknowns=(Unknown(word.literal, not is_one, not is_one),))
             else:
                 yield word
+
+
+@dataclass(frozen=True)
+class ContainerStart:
+    """What a container starts as its first process, without a shell around it: ``ENTRYPOINT ["./start.sh"]``."""
+
+    words: tuple[Word, ...]
+    span: Span
+    copies: tuple[tuple[str, str], ...] | None = None
+    """Paths in the image and where in the project they come from, directories ending in ``/``; ``None``: not known."""
+    workdir: str = ""
+    command: Command | None = None
+    """What it runs in the end; without words where that is a script."""
+    script: ShellScript | None = None
+    """The shell text that it runs: ``["bash", "-c", "…"]``."""
+
+    def arguments(self) -> Iterator[Word]:
+        """Yield its elements."""
+        yield from self.words
+
+    def project_paths(self, path: str) -> list[str]:
+        """Return where in the project a file of the container may come from, the likeliest first.
+
+        Where it is not known what is copied, a path below the working directory is taken for one below the project.
+        """
+        if self.copies is None:
+            return [] if path.startswith("/") else [path]
+        if "/" not in path:  # found by PATH, or a shell's operand
+            named = [source for target, source in self.copies if source.rpartition("/")[2] == path]
+        else:
+            named = []
+        full = posixpath.normpath(posixpath.join("/", self.workdir, path))
+        found = [source for target, source in self.copies if target == full]
+        for target, source in self.copies:
+            if target.endswith("/") and full.startswith(target):
+                inner = full[len(target) :]
+                if source.endswith("/"):
+                    found.append(posixpath.normpath(source + inner))
+                elif source.rpartition("/")[2] == inner:
+                    found.append(source)
+        return [*found, *named]
 
 
 @dataclass(frozen=True)

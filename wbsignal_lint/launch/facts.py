@@ -17,7 +17,7 @@ from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.pins import Pin, pins_for
 
 if TYPE_CHECKING:
-    from wbsignal_lint.launch.containers import GracePeriod, ShellForm, SweepCommand
+    from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, ShellForm, SweepCommand
     from wbsignal_lint.launch.steps import ShellScript
 
 __all__ = ["AgentCommand", "Command", "Forwarding", "LaunchFile", "OptionSlot", "Runner", "Unknown", "Word"]
@@ -169,6 +169,8 @@ class LaunchFile:
     """The ``CMD`` and ``ENTRYPOINT`` lines of a Dockerfile that a shell runs."""
     sweeps: tuple[SweepCommand, ...] = ()
     """The commands of the W&B sweeps that it describes."""
+    container_starts: tuple[ContainerStart, ...] = ()
+    """What its containers start without a shell around it."""
     grace_periods: tuple[GracePeriod, ...] = ()
     """How long its containers have to end."""
     path: Path | None = None

@@ -39,7 +39,13 @@ def bytes_pass(data: bytes, host: str | None = None) -> bool:
         return False
     if b"--cancel" in data:
         return True
-    return _TRAINS.search(data) is not None and (host == "dockerfile" or _BEHAVIOUR.search(data) is not None)
+    if _TRAINS.search(data) is None:
+        return False
+    return (
+        host == "dockerfile"
+        or (host == "yaml" and (b"command" in data or b"entrypoint" in data))
+        or _BEHAVIOUR.search(data) is not None
+    )
 
 
 def python_bytes_pass(data: bytes) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
-from wbsignal_lint.launch.containers import SweepCommand
+from wbsignal_lint.launch.containers import ContainerStart, SweepCommand
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
@@ -37,12 +38,15 @@ _SHEBANG_SHELL = re.compile(r"\s*#!\s*\S*?(?:/env\s+(?:-\S+\s+)*)?(?<![\w-])(\w*
 _PIN = re.compile(r"wandb(?:\[[\w,-]*\])?={1,3}(\d[\w.]*)")
 
 
-def read_launch(text: str, uses_wandb: UsesWandb | None = None, host: str | None = None) -> LaunchFile:
+def read_launch(
+    text: str, uses_wandb: UsesWandb | None = None, host: str | None = None, *, mentions_wandb: bool = False
+) -> LaunchFile:
     """Read a file that launches.
 
     :param text: the file's text as it is, line endings included.
     :param uses_wandb: says of a Python file whether it uses wandb; ``None``: nothing can be looked up.
     :param host: one of `HOSTS`, what shell stands in; ``None`` for a shell or batch script.
+    :param mentions_wandb: whether to take it for one that speaks of wandb, even if it does not.
     :return: its facts; empty for a script whose first line names another interpreter (a Python job script).
     """
     if host is not None:
@@ -50,24 +54,32 @@ def read_launch(text: str, uses_wandb: UsesWandb | None = None, host: str | None
         return replace(
             read_shell(text, hosted.parts, uses_wandb),
             shell_forms=hosted.shell_forms,
-            sweeps=tuple(map(_followed, hosted.sweeps)),
+            sweeps=tuple(_followed(one, None, mentions_wandb=True) for one in hosted.sweeps),
+            container_starts=tuple(
+                _followed(one, uses_wandb, mentions_wandb=speaks_of_wandb(text)) for one in hosted.container_starts
+            ),
             grace_periods=hosted.grace_periods,
         )
     if shebang_is_shell(text) is False:
         return LaunchFile(text)
-    return read_shell(text, [MappedText.of(text)], uses_wandb)
+    return read_shell(text, [MappedText.of(text)], uses_wandb, mentions_wandb=mentions_wandb)
 
 
 def read_shell(
-    text: str, snippets: Iterable[MappedText | ShellPart | Arguments], uses_wandb: UsesWandb | None = None
+    text: str,
+    snippets: Iterable[MappedText | ShellPart | Arguments],
+    uses_wandb: UsesWandb | None = None,
+    *,
+    mentions_wandb: bool = False,
 ) -> LaunchFile:
     """Read the shell that stands in a file of any kind.
 
     :param text: the whole file; spans count its characters.
     :param snippets: each piece of shell or list of arguments in it, with the place of every character in the file.
     :param uses_wandb: as for `read_launch`.
+    :param mentions_wandb: as for `read_launch`.
     """
-    reading = _Reading(uses_wandb, mentions_wandb=speaks_of_wandb(text))
+    reading = _Reading(uses_wandb, mentions_wandb=mentions_wandb or speaks_of_wandb(text))
     for snippet in snippets:
         if isinstance(snippet, Arguments):
             reading.read_arguments(snippet)
@@ -82,14 +94,18 @@ def read_shell(
     )
 
 
-def _followed(sweep: SweepCommand) -> SweepCommand:
-    """Add what the command of a sweep runs in the end. It is run by an agent, not by the file it stands in."""
-    for run in unwrap(list(sweep.arguments()), {}):
+_Listed = TypeVar("_Listed", SweepCommand, ContainerStart)
+
+
+def _followed(listed: _Listed, uses_wandb: UsesWandb | None, *, mentions_wandb: bool) -> _Listed:
+    """Add what a list of arguments runs in the end. An agent or a container runs it, not the file it stands in."""
+    for run in unwrap(list(listed.arguments()), {}):
         if isinstance(run, Innermost):
-            return replace(sweep, command=Command(run.words, sweep.span, run.runners))
-        script = _Reading(None, mentions_wandb=True).read(run.text, None, 0, None, run.runners, 1)
-        return replace(sweep, command=Command((), sweep.span, run.runners), script=script)
-    return sweep
+            return replace(listed, command=Command(run.words, listed.span, run.runners))
+        reading = _Reading(uses_wandb, mentions_wandb=mentions_wandb)
+        script = reading.read(run.text, None, 0, None, run.runners, 1)
+        return replace(listed, command=Command((), listed.span, run.runners), script=script)
+    return listed
 
 
 class _Reading:

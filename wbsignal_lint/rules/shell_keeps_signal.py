@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity
 from wbsignal_lint.launch.batch import STEP_STARTERS, becomes_its_command, gives_way, put_in_front
-from wbsignal_lint.launch.beside import script_run_by
+from wbsignal_lint.launch.beside import keeper_beside, kept_from_sigterm, script_run_by
+from wbsignal_lint.launch.containers import ContainerStart
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.processes import becomes_last_command
 from wbsignal_lint.launch.steps import Launch, ShellScript
@@ -19,19 +20,26 @@ __all__ = ["ShellKeepsSignal"]
 
 
 class ShellKeepsSignal(LaunchRule):
-    """A shell between srun and the training keeps the signal to itself.
+    """A shell between srun, or a container, and the training keeps the signal to itself.
 
     ## What it finds
 
     `srun bash -c '…'` (or another shell), and `srun ./task.sh` where that file is found, whose text starts a sweep
     agent or a training in such a way that the shell stays there: with something after it, in a pipeline, a loop, a
-    branch, a function, a subshell, with a redirection, in the background.
+    branch, a function, a subshell, with a redirection, in the background. The same as the first process of a container:
+    `ENTRYPOINT ["./start.sh"]` and `CMD ["bash", "-c", "…"]` in a Dockerfile, `command` and `entrypoint` of a container
+    in a pod or of a service of compose. The script is looked for in the project: in a Dockerfile by what `COPY` and
+    `ADD` say, else by its relative path.
 
     ## Why it matters
 
     SLURM signals srun's task, which is the shell, and nothing below it. The shell has no trap and dies; the step is
     over, and the training gets SIGKILL some milliseconds later: no handler runs, nothing is marked. With `exec` the
     training takes the shell's place and is the one that is signalled.
+
+    `docker stop`, a preempted pod and a spot instance that ends send SIGTERM to the container's first process only. A
+    shell there has no handler for it, so that the kernel drops the signal, or dies of it where an init stands before
+    it; the training below it hears nothing and is killed after the grace period.
 
     ## Example
 
@@ -56,16 +64,20 @@ class ShellKeepsSignal(LaunchRule):
     ## Fix
 
     Puts `exec` in front of a simple command that is the last one. None where something comes after it, or where it is
-    more than a simple command: what is to become of the rest is for the author to say.
+    more than a simple command: what is to become of the rest is for the author to say. Scripts in files of their own
+    are named, with the line, and left to the author.
 
     ## Leaves alone
 
     The last simple command of `bash -c`, by which bash replaces itself anyway; a lone command of `sh -c`, where that
-    depends on which shell `sh` is; text with traps.
+    depends on which shell `sh` is; text with traps. Of containers: what starts with tini or dumb-init or with
+    `init: true`, paths in an image of which the Dockerfile does not say where they come from, scripts that source files
+    of the project.
 
     ## Source
 
-    Measured with SLURM 22.05.8 and 24.11.5, bash 5.2, dash 0.5.12 and wandb 0.31.0.
+    Measured with SLURM 22.05.8 and 24.11.5, bash 5.2, dash 0.5.12 and wandb 0.31.0; as a container's process 1 with
+    `unshare --pid --fork`.
     """
 
     code = "WBS408"
@@ -91,6 +103,8 @@ class ShellKeepsSignal(LaunchRule):
                 )
 
             yield from self._in_files(launch, script)
+        for start in launch.container_starts:
+            yield from self._in_container(launch, start)
 
     def _in_files(self, launch: LaunchFile, script: ShellScript) -> Iterator[Diagnostic]:
         """Yield srun's tasks that are scripts from files which start an agent or trainer as their child."""
@@ -111,6 +125,36 @@ class ShellKeepsSignal(LaunchRule):
                     outcome=describe_outcome("SLURM's signals", False, None),
                     scope=task.span,
                 )
+
+    def _in_container(self, launch: LaunchFile, start: ContainerStart) -> Iterator[Diagnostic]:
+        """Yield the shell that a container starts as its first process, if it keeps signals from the training."""
+        command = start.command
+        names = [runner.name for runner in command.runners] if command is not None else []
+        if command is None or not all(gives_way(name) for name in (names[:-1] if start.script is not None else names)):
+            return
+        fix: Fix | None = None
+        related: tuple[Related, ...] = ()
+        if start.script is not None:
+            child = kept_from_sigterm(start.script)
+            if child is None or _takes_the_shells_place(start.script, child):
+                return
+            place, of, where, fix = child.command.words[0].span, "", "", self._fix(child)
+        else:
+            keeper = keeper_beside(launch, command.words, start.project_paths)
+            if keeper is None:
+                return
+            child, place, related = keeper.child, keeper.word.span, keeper.notes
+            of, where = f" of {keeper.script.name}", " there"
+        what = "sweep agent" if child.agent is not None else "training"
+        yield self.at(
+            place,
+            f"the shell{of} is the container's first process: it does not pass on the SIGTERM of a preemption, and the "
+            f"{what} below it is killed without having been told; have exec start it{where}, as the last command",
+            outcome=describe_outcome("SIGTERM", False, None),
+            fix=fix,
+            related=related,
+            scope=start.span,
+        )
 
     @staticmethod
     def _fix(child: Launch) -> Fix | None:

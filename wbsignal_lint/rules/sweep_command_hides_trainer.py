@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Edit, Fix, Severity, Span
+from wbsignal_lint.launch.beside import keeper_beside
 from wbsignal_lint.launch.containers import SweepCommand
-from wbsignal_lint.launch.facts import Command, LaunchFile
+from wbsignal_lint.launch.facts import Command, LaunchFile, Runner
 from wbsignal_lint.launch.passing import PASSING, Manner
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.rules.base import LaunchRule
@@ -25,7 +26,8 @@ class SweepCommandHidesTrainer(LaunchRule):
 
     A `command:` of a W&B sweep file in which the agent's child is not the training, but a program that stays its parent
     and does not pass SIGTERM on: `sh -c '…'`, `bash -c` with more behind the training or a pipe around it, `time`,
-    `xargs`, `flock`, `setsid`, `accelerate launch --num_processes 1`.
+    `xargs`, `flock`, `setsid`, `accelerate launch --num_processes 1`; and a script of the project (`bash run.sh`,
+    `./run.sh`, or `${program}` where that is one) whose shell starts the training without `exec`.
 
     ## Why it matters
 
@@ -74,9 +76,9 @@ class SweepCommandHidesTrainer(LaunchRule):
 
     Programs that give their place to the training (`env`, `nice`, `stdbuf`, `taskset`, `flock --no-fork` …) or pass
     SIGTERM on (`timeout`, `uv run`, `torchrun`, tini, dumb-init); `bash -c` where the training is the last command,
-    which bash runs in its own place; `exec`; scripts with a trap; script files (`bash run.sh`), whose text stands
-    elsewhere; `accelerate launch` with several processes, which is torchrun then, or with a number of them that the
-    command does not tell; programs that are not known.
+    which bash runs in its own place; `exec`; scripts with a trap; script files that are not found beside the sweep file
+    or above it, or that source files of the project; `accelerate launch` with several processes, which is torchrun
+    then, or with a number of them that the command does not tell; programs that are not known.
 
     ## Source
 
@@ -96,6 +98,7 @@ class SweepCommandHidesTrainer(LaunchRule):
         for sweep in launch.sweeps:
             found = _hidden_by(sweep)
             if found is None:
+                yield from self._in_file(launch, sweep)
                 continue
             name, place, fix = found
             yield self.at(
@@ -106,6 +109,29 @@ class SweepCommandHidesTrainer(LaunchRule):
                 fix=fix,
                 scope=sweep.span,
             )
+
+    def _in_file(self, launch: LaunchFile, sweep: SweepCommand) -> Iterator[Diagnostic]:
+        """Yield a script of the project whose shell is the agent's child, and keeps signals from the training."""
+        command = sweep.command
+        if command is None or sweep.script is not None or not all(map(_passes_on, command.runners)):
+            return
+        keeper = keeper_beside(launch, command.words, lambda name: [name])
+        if keeper is None:
+            return
+        yield self.at(
+            keeper.word.span,
+            f"the agent signals its direct child only, which is the shell of {keeper.script.name} here: it dies of "
+            "SIGTERM, and the training is orphaned and never told; have exec start it there, as the last command",
+            outcome=describe_outcome("SIGTERM", False, None),
+            related=keeper.notes,
+            scope=sweep.span,
+        )
+
+
+def _passes_on(runner: Runner) -> bool:
+    """Whether a SIGTERM to a program gets to what it runs."""
+    passing = PASSING.get(runner.name)
+    return passing is not None and (passing.manner is Manner.REPLACED or "TERM" in passing.forwards)
 
 
 def _hidden_by(sweep: SweepCommand) -> tuple[str, Span, Fix | None] | None:

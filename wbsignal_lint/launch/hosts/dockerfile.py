@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.containers import ShellForm
+from wbsignal_lint.launch.containers import ContainerStart, ShellForm
 from wbsignal_lint.launch.facts import OptionSlot
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart
 from wbsignal_lint.launch.hosts.strings import json_strings
@@ -50,25 +51,35 @@ def read_dockerfile(text: str) -> Hosted:
     """Find what a Dockerfile runs: ``RUN``, and the last ``CMD`` and ``ENTRYPOINT`` of each stage."""
     parts: list[ShellPart | Arguments] = []
     shell_forms: list[ShellForm] = []
+    container_starts: list[ContainerStart] = []
+    copies: list[tuple[str, str]] = []
     starts: dict[str, tuple[Instruction, str]] = {}
-    image, shell = "", "sh"
+    image, shell, workdir = "", "sh", "/"
     for one in (*read_instructions(text), _END):
         if one.keyword == "FROM":
-            parts.extend(_started({keyword: found for keyword, (found, _) in starts.items()}))
+            for part in _started({keyword: found for keyword, (found, _) in starts.items()}):
+                parts.append(part)
+                if isinstance(part, Arguments):
+                    words = tuple(argument.word() for argument in part.arguments)
+                    container_starts.append(ContainerStart(words, part.span, tuple(copies), workdir))
             shell_forms.extend(_shell_forms(starts, image))
-            starts, shell, image = {}, "sh", one.rest.text
+            starts, shell, workdir, image = {}, "sh", "/", one.rest.text
         elif one.keyword == "SHELL":
             names = [argument.text.text.rpartition("/")[2] for argument in one.arguments or ()]
             shell = next((name for name in names if name in SHELLS), "")
+        elif one.keyword == "WORKDIR":
+            workdir = posixpath.join(workdir, one.rest.text.strip().strip("\"'"))
         elif one.keyword in ("COPY", "ADD"):
             parts.extend(_copied(one))
+            if "--from" not in text[one.span.start : one.rest.span.start] and not one.documents:
+                copies.extend(_copies(one.rest, workdir))
         elif one.keyword in _STARTS and (shell or one.arguments is not None):
             starts[one.keyword] = (one, shell)  # the last one counts
         elif one.keyword == "RUN" and one.arguments is not None:
             parts.append(Arguments(one.arguments, one.span))
         elif one.keyword == "RUN" and shell:
             parts.extend(_shell(one))
-    return Hosted(tuple(parts), shell_forms=tuple(shell_forms))
+    return Hosted(tuple(parts), shell_forms=tuple(shell_forms), container_starts=tuple(container_starts))
 
 
 def _shell_forms(starts: dict[str, tuple[Instruction, str]], image: str) -> Iterator[ShellForm]:
@@ -117,6 +128,26 @@ def _copied(one: Instruction) -> Iterator[ShellPart]:
         is_script = re.match(r"#!.*?sh\b", first) if first.startswith("#!") else is_script_name(target[0])
         if is_script:
             yield ShellPart(document)
+
+
+def _copies(rest: MappedText, workdir: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths in the image that come from the project, and where from; directories end in ``/``."""
+    listed = _exec_form(rest)
+    names = rest.text.replace("\\\n", " ").split() if listed is None else [one.text.text for one in listed]
+    if len(names) < 2:
+        return
+    target = posixpath.normpath(posixpath.join("/", workdir, names[-1]))
+    folder = target.rstrip("/") + "/"
+    is_folder = len(names) > 2 or names[-1].endswith("/") or names[-1] in (".", "..")
+    for name in names[:-1]:
+        source = posixpath.normpath(name.lstrip("/") or ".")
+        if source == ".":
+            yield folder, "./"
+            continue
+        if not is_folder:
+            yield target, source
+        yield folder, source
+        yield folder, source + "/"  # if it is a directory, what is in it is copied
 
 
 def read_instructions(text: str) -> Iterator[Instruction]:

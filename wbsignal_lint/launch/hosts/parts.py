@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.containers import GracePeriod, ShellForm, SweepCommand
+from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, ShellForm, SweepCommand
 from wbsignal_lint.launch.facts import UNKNOWN_PART, OptionSlot, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
 
@@ -62,6 +62,7 @@ class Hosted:
     """Whether the file could be read to its end."""
     shell_forms: tuple[ShellForm, ...] = ()
     sweeps: tuple[SweepCommand, ...] = ()
+    container_starts: tuple[ContainerStart, ...] = ()
     grace_periods: tuple[GracePeriod, ...] = ()
 
 

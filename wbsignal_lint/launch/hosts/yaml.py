@@ -11,7 +11,7 @@ import re
 import yaml
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.containers import GracePeriod, SweepCommand
+from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, SweepCommand
 from wbsignal_lint.launch.facts import OptionSlot, Word
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart, substituted
 from wbsignal_lint.launch.hosts.yaml_text import YamlFile
@@ -50,6 +50,7 @@ class _Reading:
         self.file = YamlFile(text)
         self.parts: list[ShellPart | Arguments] = []
         self.sweeps: list[SweepCommand] = []
+        self.container_starts: list[ContainerStart] = []
         self.grace_periods: list[GracePeriod] = []
         self.is_compose = False
 
@@ -74,12 +75,13 @@ class _Reading:
             tuple(self.parts),
             self.file.is_whole,
             sweeps=tuple(self.sweeps),
+            container_starts=tuple(self.container_starts),
             grace_periods=tuple(self.grace_periods),
         )
 
     def _mapping(self, values: dict[str, yaml.Node]) -> None:
         if _is_sweep(values):
-            self._sweep(values.get("command"))
+            self._sweep(values.get("command"), values.get("program"))
             return
         interpreter = _word(values.get("shell"))
         if interpreter and not _SHELLS.fullmatch(interpreter) and "run" in values:
@@ -102,8 +104,10 @@ class _Reading:
                     self._script(texts)
         self._script(lines)
         self._arguments(values)
+        if ("image" in values or "build" in values) and _word(values.get("init")) != "true":
+            self._container(values)
 
-    def _sweep(self, command: yaml.Node | None) -> None:
+    def _sweep(self, command: yaml.Node | None, program: yaml.Node | None) -> None:
         if not isinstance(command, yaml.SequenceNode):
             return  # the agent takes its default instead
         words = []
@@ -112,7 +116,9 @@ class _Reading:
             if text is None or self.file.is_template(element):
                 return
             words.append(Word(text.text, text.span, text, slot=self._slot(element, command)))
-        self.sweeps.append(SweepCommand(tuple(words), self._span(command)))
+        name = None if program is None else self.file.scalar(program)
+        named = None if name is None else Word(name.text, name.span, name)
+        self.sweeps.append(SweepCommand(tuple(words), self._span(command), program=named))
 
     def _grace(self, values: dict[str, yaml.Node], node: yaml.Node) -> None:
         """Note how long the containers of a pod or a service of compose have."""
@@ -177,6 +183,28 @@ class _Reading:
         if arguments:
             span = Span(nodes[0].start_mark.index, max(node.end_mark.index for node in nodes))
             self.parts.append(Arguments(tuple(arguments), Span(span.start, self._end(span.end))))
+
+    def _container(self, values: dict[str, yaml.Node]) -> None:
+        """Note what a container of a pod or a service of compose starts; without a program it is the image's affair."""
+        words: list[Word] = []
+        nodes = [values[key] for key in ("entrypoint", "command", "args") if key in values]
+        if not nodes or nodes[0] is values.get("args"):
+            return
+        for node in nodes:
+            for element in node.value if isinstance(node, yaml.SequenceNode) else (node,):
+                text = self.file.scalar(element)
+                if text is None or not isinstance(element, yaml.ScalarNode) or self.file.is_template(element):
+                    return
+                if node is element:
+                    # compose splits it, and no shell reads it
+                    if not self.is_compose or re.search(r"[\"'\\$`;&|<>()]", text.text):
+                        return
+                    pieces = [text[match.start() : match.end()] for match in re.finditer(r"\S+", text.text)]
+                    words.extend(Argument(piece).word() for piece in pieces)
+                else:
+                    words.append(self._argument(text, element, node).word())
+        span = Span(nodes[0].start_mark.index, max(node.end_mark.index for node in nodes))
+        self.container_starts.append(ContainerStart(tuple(words), Span(span.start, self._end(span.end))))
 
     def _end(self, offset: int) -> int:
         """Return the end of the last line that a block list, which reaches to the next key, has text on."""
