@@ -61,6 +61,8 @@ def signals_to(script: ShellScript, job: Job) -> tuple[str, ...]:
     kills = list(kills_of(script))
     if any(target.kind in _WIDE or target.is_group for kill in kills for target in kill.targets):
         return ()
+    if any(capture.from_list and job in capture.captured for capture in script.captures):
+        return ()  # the pids of all jobs, that of a pipeline's first command among them
     names = [
         kill.signal for kill in kills if any(job in target.jobs for target in kill.targets) and kill.signal is not None
     ]

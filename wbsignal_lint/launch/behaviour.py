@@ -300,7 +300,8 @@ class _Builder:
             names = _NAMES.findall(text)
             self.copies.setdefault(item.name, set()).update(names)
             captured.extend(job for name in names for job in self.jobs.get(name, ()))
-        if _JOBS.search(text):
+        from_list = _JOBS.search(text) is not None
+        if from_list:
             captured.extend(self._all_jobs(flow))
         if not captured and not _LAST_PID.search(text):
             return
@@ -312,7 +313,14 @@ class _Builder:
         if start >= 0 and item.kind != "choice":
             span = Span(self.shell.source[start : start + name_length].span.start, span.end)
         flow.steps.append(
-            Capture(span=span, blocks=blocks, job=jobs[-1] if jobs else None, name=item.name, captured=tuple(captured))
+            Capture(
+                span=span,
+                blocks=blocks,
+                job=jobs[-1] if jobs else None,
+                name=item.name,
+                captured=tuple(captured),
+                from_list=from_list,
+            )
         )
 
     def _pid_file(self, written: ShellCommand, place: Mapping[str, Any], flow: _Flow) -> Capture | None:

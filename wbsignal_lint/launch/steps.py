@@ -199,6 +199,8 @@ class Capture(Step):
     is_file: bool = False
     captured: tuple[Job, ...] = ()
     """The job whose pid it is; several for ``PIDS`` that are copied from others."""
+    from_list: bool = False
+    """``$(jobs -p)``, which gives the first command of a pipeline, not the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
