@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from wbsignal_lint.script.calling import CallArguments
 from wbsignal_lint.script.circumstances import Gap
 from wbsignal_lint.script.evaluator import (
     MAIN_PROCESS,
@@ -26,7 +27,6 @@ from wbsignal_lint.script.facts import (
     Init,
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS
-from wbsignal_lint.script.interpreter import CallArguments
 from wbsignal_lint.script.starting import SPAWNING, Start
 from wbsignal_lint.script.state import Completion, Ending, RunState, State
 from wbsignal_lint.script.values import (

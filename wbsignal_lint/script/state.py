@@ -23,6 +23,7 @@ __all__ = [
     "Wait",
     "is_exception",
     "merge",
+    "merge_paths",
 ]
 
 
@@ -258,3 +259,13 @@ def _join_states(left: State, right: State) -> State:
         effects=left.effects | right.effects,
         waited=left.waited or right.waited,
     )
+
+
+def merge_paths(paths: list[Path]) -> list[Path]:
+    """Merge the states of paths that end the same way."""
+    if len(paths) <= 1:
+        return paths
+    groups: dict[Completion, list[State]] = {}
+    for state, end in paths:
+        groups.setdefault(end, []).append(state)
+    return [(state, end) for end, states in groups.items() for state in merge(states)]
