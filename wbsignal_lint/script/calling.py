@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from wbsignal_lint.script.evaluator import Evaluated, Evaluator, Frame, Scope, last_identifier, scope_of
+from wbsignal_lint.script.evaluator import Evaluated, Evaluator
+from wbsignal_lint.script.scopes import Frame, Scope, last_identifier, scope_of
 from wbsignal_lint.script.state import Completion, Ending, Path, State
 from wbsignal_lint.script.values import (
     NONE,

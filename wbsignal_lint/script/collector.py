@@ -12,7 +12,7 @@ from wbsignal_lint.contract import FINISH_FORGETS_EXIT, REFUSES_BOOL_STATUS
 from wbsignal_lint.script.calling import CallArguments
 from wbsignal_lint.script.circumstances import Gap, Window
 from wbsignal_lint.script.effects import EFFECTS, add_signal_handler
-from wbsignal_lint.script.evaluator import Evaluated, last_identifier, own_nodes
+from wbsignal_lint.script.evaluator import Evaluated
 from wbsignal_lint.script.facts import (
     Context,
     Exit,
@@ -26,6 +26,7 @@ from wbsignal_lint.script.facts import (
 from wbsignal_lint.script.framework_calls import as_command, call_of_framework, group_member
 from wbsignal_lint.script.heap import DISPOSITIONS, Heap
 from wbsignal_lint.script.registering import PREVIOUS, Registrar
+from wbsignal_lint.script.scopes import last_identifier, own_nodes
 from wbsignal_lint.script.starting import Start, forks_of, start_of
 from wbsignal_lint.script.state import Cause, Completion, Decision, Ending, Path, RunState, State, Training, Wait
 from wbsignal_lint.script.values import (

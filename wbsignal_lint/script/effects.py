@@ -12,21 +12,14 @@ from typing import TYPE_CHECKING
 
 from wbsignal_lint.script.calling import CallArguments
 from wbsignal_lint.script.circumstances import Gap
-from wbsignal_lint.script.evaluator import (
-    MAIN_PROCESS,
-    MAIN_THREAD,
-    OTHER_THREAD,
-    WORKER_PROCESS,
-    Evaluated,
-    external,
-    last_identifier,
-)
+from wbsignal_lint.script.evaluator import MAIN_PROCESS, MAIN_THREAD, OTHER_THREAD, WORKER_PROCESS, Evaluated, external
 from wbsignal_lint.script.facts import (
     Context,
     Disposition,
     Init,
 )
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS
+from wbsignal_lint.script.scopes import last_identifier
 from wbsignal_lint.script.starting import SPAWNING, Start
 from wbsignal_lint.script.state import Completion, Ending, RunState, State
 from wbsignal_lint.script.values import (

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wbsignal_lint.script.calling import CallArguments
-from wbsignal_lint.script.evaluator import Evaluated, last_identifier
+from wbsignal_lint.script.evaluator import Evaluated
 from wbsignal_lint.script.facts import Context, Disposition
 from wbsignal_lint.script.frameworks.commands import APPS, DECORATORS, GROUPS, RUNNERS, Result, Runner, ordinary_end
 from wbsignal_lint.script.frameworks.takeovers import ELSEWHERE, ELSEWHERE_METHODS, SETTINGS, Takeover, takeover_of
 from wbsignal_lint.script.heap import DISPOSITIONS
+from wbsignal_lint.script.scopes import last_identifier
 from wbsignal_lint.script.starting import Start
 from wbsignal_lint.script.state import Completion, Ending, State, is_exception
 from wbsignal_lint.script.values import (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 
 from wbsignal_lint.script.calling import CallArguments
-from wbsignal_lint.script.evaluator import Evaluated, Frame, Scope
+from wbsignal_lint.script.evaluator import Evaluated
 from wbsignal_lint.script.heap import MODULE, MODULES
 from wbsignal_lint.script.interpreter import Budget, Interpreter
 from wbsignal_lint.script.project import Module, Program
+from wbsignal_lint.script.scopes import Frame, Scope
 from wbsignal_lint.script.state import NORMAL, Ending, Path, State, merge
 from wbsignal_lint.script.values import Const, External, Namespace, Value, function_of
 

@@ -13,11 +13,8 @@ from contextlib import contextmanager
 
 from wbsignal_lint.script.calling import CallArguments
 from wbsignal_lint.script.catching import Catcher
-from wbsignal_lint.script.evaluator import (
-    Evaluated,
-    external,
-    own_nodes,
-)
+from wbsignal_lint.script.evaluator import Evaluated, external
+from wbsignal_lint.script.scopes import own_nodes
 from wbsignal_lint.script.state import (
     NORMAL,
     Completion,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wbsignal_lint.diagnostics import Applicability, Fix
-from wbsignal_lint.script.evaluator import Scope, own_nodes
 from wbsignal_lint.script.facts import Registration, Script
+from wbsignal_lint.script.scopes import Scope, own_nodes
 from wbsignal_lint.script.state import Training
 
 __all__ = ["late_statement", "move_before_init", "move_before_start", "move_before_training"]

@@ -9,11 +9,11 @@ import pathlib
 from wbsignal_lint.script.calling import CallArguments
 from wbsignal_lint.script.circumstances import Gap
 from wbsignal_lint.script.collector import Collector
-from wbsignal_lint.script.evaluator import last_identifier, own_nodes
 from wbsignal_lint.script.facts import Context, Handler, Outcome, Script, ScriptSettings, UnreadableSource
 from wbsignal_lint.script.heap import MODULE, Heap, module_heap
 from wbsignal_lint.script.interpreter import Budget
 from wbsignal_lint.script.project import Module, Program, ReadModule
+from wbsignal_lint.script.scopes import last_identifier, own_nodes
 from wbsignal_lint.script.state import NORMAL, Path, RunState, State, merge
 from wbsignal_lint.script.values import (
     UNKNOWN,

@@ -18,12 +18,13 @@ from wbsignal_lint.contract import FINISH_FORGETS_EXIT, KEYBOARD_INTERRUPT_CODE
 from wbsignal_lint.script.calling import CallArguments
 from wbsignal_lint.script.collector import Collector, is_known_call
 from wbsignal_lint.script.ends import End, end_of
-from wbsignal_lint.script.evaluator import Evaluated, arguments_of, last_identifier
+from wbsignal_lint.script.evaluator import Evaluated
 from wbsignal_lint.script.facts import Context, Script
 from wbsignal_lint.script.frameworks.trainers import opens_run
 from wbsignal_lint.script.heap import DISPOSITIONS, EVENTS, module_heap
 from wbsignal_lint.script.interpreter import Budget
 from wbsignal_lint.script.project import Program
+from wbsignal_lint.script.scopes import arguments_of, last_identifier
 from wbsignal_lint.script.starting import Start
 from wbsignal_lint.script.state import (
     NORMAL,
