@@ -12,7 +12,7 @@ from wbsignal_lint.script.state import Completion, Ending, RunState, State
 from wbsignal_lint.script.values import Const, External, Instance, Result, Value
 
 if TYPE_CHECKING:
-    from wbsignal_lint.script.scenario import Player
+    from wbsignal_lint.script.player import Player
 
 __all__ = ["reports_to_wandb", "train_in_framework", "trainer_in", "words_of"]
 
