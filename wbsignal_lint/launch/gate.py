@@ -9,8 +9,7 @@ __all__ = ["bytes_pass", "python_bytes_pass", "python_tree_passes"]
 
 # The client installs itself under two names, `wandb` and `wb`. The program and its command need not stand side by side
 # (`WANDB=wandb; $WANDB agent`, `wandb \` + newline + `agent`), so each is looked for on its own.
-_PROGRAM = re.compile(rb"wandb|(?<![\w-])wb(?![\w-])")
-_MENTION = re.compile(rb"wandb", re.IGNORECASE)
+_SHORT = re.compile(rb"wb(?<![\w-]wb)(?![\w-])")
 _TRAINS = re.compile(rb"python|\.sh\b|\.py\b|\buv\b|torchrun|accelerate|deepspeed")
 # What a script does with signals, exit statuses and other processes.
 _BEHAVIOUR = re.compile(
@@ -31,11 +30,11 @@ def bytes_pass(data: bytes, host: str | None = None) -> bool:
     even these words from elsewhere is unknown to the rules anyway. True also for a file that speaks of wandb, trains,
     and does something by which the end of the training can be lost.
     """
-    if b"agent" in data and _PROGRAM.search(data) is not None:
+    if b"agent" in data and _names_program(data):
         return True
     if host == "yaml" and b"method" in data and b"parameters" in data and b"command" in data:
         return True  # a sweep, which need not speak of wandb
-    if _MENTION.search(data) is None:
+    if b"wandb" not in data.lower():
         return False
     if b"--cancel" in data:
         return True
@@ -48,9 +47,14 @@ def bytes_pass(data: bytes, host: str | None = None) -> bool:
     )
 
 
+def _names_program(data: bytes) -> bool:
+    # Most files that name neither are passed over by looks for plain bytes, which take a tenth of a pattern's time.
+    return b"wandb" in data or (b"wb" in data and _SHORT.search(data) is not None)
+
+
 def python_bytes_pass(data: bytes) -> bool:
     """Tell whether the bytes of a Python file can launch a sweep agent from its command line."""
-    return b"agent" in data and _PROGRAM.search(data) is not None and _PYTHON_LAUNCHES.search(data) is not None
+    return b"agent" in data and _names_program(data) and _PYTHON_LAUNCHES.search(data) is not None
 
 
 def python_tree_passes(tree: ast.Module) -> bool:
