@@ -181,6 +181,16 @@ class Launch(Step):
         return (self.agent is not None and not self.agent.wants_help) or self.trainer is not None
 
     @property
+    def place(self) -> Span:
+        """Where to speak of it: the agent's ``wandb``, the trainer's ``python``."""
+        return self.agent.span if self.agent is not None else self.command.words[0].span
+
+    @property
+    def what(self) -> str:
+        """What to call it, in a message about one that is watched."""
+        return "sweep agent" if self.agent is not None else "training"
+
+    @property
     def program(self) -> str:
         """The program's name, ``""`` when it is not known."""
         return self.command.words[0].program if self.command.words else ""

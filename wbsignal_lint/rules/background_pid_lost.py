@@ -104,7 +104,7 @@ class BackgroundPidLost(LaunchRule):
         if stranger is None or not signals:
             return
         launched = stranger.launch
-        what = "sweep agent" if launched.agent is not None else "training"
+        what = launched.what
         if stranger.reader is not None:
             message = (
                 f"this pid is not the {what}'s: $! of a pipeline is its last command, {stranger.reader}, and the "

@@ -109,7 +109,7 @@ class ExitStatusMasked(LaunchRule):
                     yield self._finding(launch, script, launched, masked)
 
     def _finding(self, launch: LaunchFile, script: ShellScript, launched: Launch, masked: Masked) -> Diagnostic:
-        what = "sweep agent" if launched.agent is not None else "training"
+        what = launched.what
         reader = launched.neighbours[-1] if launched.neighbours else "the last command"
         outcome = ""
         fix: Fix | None = None

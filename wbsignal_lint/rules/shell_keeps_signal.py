@@ -92,16 +92,17 @@ class ShellKeepsSignal(LaunchRule):
             for child in script.watched if _is_task(script) and not script.traps else ():
                 if child.is_exec or _takes_the_shells_place(script, child):
                     continue
-                what = "sweep agent" if child.agent is not None else "training"
+                cure = (
+                    "have exec start it, as the last command" if child.is_foreground else "give it an srun of its own"
+                )
                 yield self.at(
-                    child.command.words[0].span if child.agent is None else child.agent.span,
-                    f"SLURM signals srun's task, which is this shell: it dies, and the {what} below it is killed "
-                    "without having been told (by default); have exec start it, as the last command",
+                    child.place,
+                    "by default SLURM signals only srun's task, which is this shell: it dies, and the "
+                    f"{child.what} below it is killed without having been told; {cure}",
                     outcome=describe_outcome("SLURM's signals", False, None),
                     fix=self._fix(child),
                     scope=child.span,
                 )
-
             yield from self._in_files(launch, script)
         for start in launch.container_starts:
             yield from self._in_container(launch, start)
@@ -120,8 +121,9 @@ class ShellKeepsSignal(LaunchRule):
                 what = "sweep agent" if any(child.agent is not None for child in kept) else "training"
                 yield self.at(
                     task.command.words[0].span,
-                    f"SLURM signals srun's task, which is the shell of {found[0]}: it dies, and the {what} below it is "
-                    "killed without having been told (by default); have exec start it there, as the last command",
+                    f"by default SLURM signals only srun's task, which is the shell of {found[0]}: it dies, and the "
+                    f"{what} below it is killed without having been told; have exec start it there, as the last "
+                    "command",
                     outcome=describe_outcome("SLURM's signals", False, None),
                     scope=task.span,
                 )
@@ -145,11 +147,10 @@ class ShellKeepsSignal(LaunchRule):
                 return
             child, place, related = keeper.child, keeper.word.span, keeper.notes
             of, where = f" of {keeper.script.name}", " there"
-        what = "sweep agent" if child.agent is not None else "training"
         yield self.at(
             place,
             f"the shell{of} is the container's first process: it does not pass on the SIGTERM of a preemption, and the "
-            f"{what} below it is killed without having been told; have exec start it{where}, as the last command",
+            f"{child.what} below it is killed without having been told; have exec start it{where}, as the last command",
             outcome=describe_outcome("SIGTERM", False, None),
             fix=fix,
             related=related,

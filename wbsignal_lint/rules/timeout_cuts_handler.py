@@ -98,7 +98,7 @@ class TimeoutCutsHandler(LaunchRule):
                     yield finding
 
     def _finding(self, launch: LaunchFile, script: ShellScript, launched: Launch, timeout: Runner) -> Diagnostic | None:
-        what = "sweep agent" if launched.agent is not None else "training"
+        what = launched.what
         options = _options(launch, launched, timeout)
         if options is None:
             return None

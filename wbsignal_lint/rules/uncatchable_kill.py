@@ -100,7 +100,7 @@ def _killed(script: ShellScript, kill: Kill, *, starts_any: bool) -> str | None:
     """Return what is killed, in words; ``None``: nothing of ours, or not known."""
     launched = next((one for one in script.watched if _is_hit(script, kill, one)), None)
     if launched is not None:
-        return "sweep agent" if launched.agent is not None else "training"
+        return launched.what
     for target in kill.targets:
         if target.kind is TargetKind.PATTERN and _AGENT.search(target.name):
             return "sweep agent"
