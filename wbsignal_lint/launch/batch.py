@@ -36,6 +36,8 @@ PREEMPTION_SIGNALS = frozenset({"TERM", "USR1", "USR2", "HUP", "QUIT", "INT", "X
 
 STEP_STARTERS = ("srun", "mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "prterun", "ibrun", "aprun", "jsrun")
 """Programs that start their tasks as steps of the job, or may do so."""
+_STEP_LAUNCHERS = frozenset({"slurm", "openmpi", "mpich", "impi", "mvapich"})
+"""What ``deepspeed --launcher`` is given to start its processes by ``srun`` or ``mpirun``."""
 _TRANSPARENT = frozenset(
     {
         *("env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "apptainer", "singularity"),
@@ -82,7 +84,8 @@ class Started:
     @property
     def is_step(self) -> bool:
         """Whether it is, or may be, a step of the job."""
-        return any(launch.is_run_by(*STEP_STARTERS) for launch in (*self.outer, self.launch))
+        launches = (*self.outer, self.launch)
+        return any(launch.is_run_by(*STEP_STARTERS) for launch in launches) or _starts_steps(self.launch)
 
     @property
     def is_task_of_srun(self) -> bool:
@@ -115,6 +118,17 @@ class BatchJob:
     def traps(self) -> tuple[Trap, ...]:
         """Its traps for signals that announce the job's end."""
         return tuple(trap for trap in self.script.traps if not PREEMPTION_SIGNALS.isdisjoint(trap.signals))
+
+    def has_step_instead_of(self, started: Started) -> bool:
+        """Whether another branch of the ``if`` or ``case`` that a command stands in starts a step."""
+        branches = [block for block in started.first.blocks if block.kind == "branch" and block.chain is not None]
+        return any(
+            other.is_step and theirs.chain is ours.chain and theirs is not ours
+            for ours in branches
+            for other in self.started
+            for theirs in other.first.blocks
+            if theirs.kind == "branch"
+        )
 
     @property
     def tells_at_exit(self) -> bool:
@@ -233,6 +247,18 @@ def put_in_front(launch: Launch, words: str) -> Edit | None:
 def becomes_its_command(launch: Launch) -> bool:
     """Whether nothing of what runs a command stays in front of it (``env``, ``nice``)."""
     return all(gives_way(runner.name) for runner in launch.command.runners)
+
+
+def _starts_steps(launch: Launch) -> bool:
+    """Whether a training is started by a program that is told to make steps of its processes."""
+    words = launch.command.words
+    if not words or words[0].program != "deepspeed":
+        return False
+    for word, following in zip(words, (*words[1:], None), strict=True):
+        name, equals, value = (word.value or "").partition("=")
+        if name == "--launcher" and (value if equals else following is not None and following.value) in _STEP_LAUNCHERS:
+            return True
+    return False
 
 
 def gives_way(program: str) -> bool:

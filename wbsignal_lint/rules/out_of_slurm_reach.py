@@ -61,10 +61,11 @@ class OutOfSlurmReach(LaunchRule):
 
     ## Leaves alone
 
-    Scripts that are no batch scripts; what `srun`, `mpirun` and the like start; scripts with a trap for a preemption
-    signal, or one for EXIT that signals others; commands on other machines or in containers with a daemon (`ssh`,
-    `docker run`); commands that come from variables of which the file does not tell the value; Python files that are
-    no training as far as one can tell.
+    Scripts that are no batch scripts; what `srun`, `mpirun` and the like start (`deepspeed --launcher slurm` among
+    them); the branch for other machines of an `if` that starts a step in its branch for the cluster; scripts with a
+    trap for a preemption signal, or one for EXIT that signals others; commands on other machines or in containers
+    with a daemon (`ssh`, `docker run`); commands that come from variables of which the file does not tell the value;
+    Python files that are no training as far as one can tell.
 
     ## Source
 
@@ -85,6 +86,8 @@ class OutOfSlurmReach(LaunchRule):
                 continue
             for started in job.started:
                 if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
+                    continue
+                if job.has_step_instead_of(started):
                     continue
                 if started.first.job is not None and job.sources_unknown:
                     continue  # what is sourced may set the traps
