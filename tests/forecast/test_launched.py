@@ -47,6 +47,9 @@ def states(
         ("#!/bin/bash\nexec bash -c 'cd x && python train.py'\n", "SIGTERM", ["PREEMPTED"]),
         ("#!/bin/bash\nexec bash -c 'python train.py; echo done'\n", "SIGTERM", ["CRASHED"]),
         ("#!/bin/bash\nexec conda run -n x python train.py\n", "SIGTERM", [None]),
+        ("#!/bin/bash\nexec accelerate launch --num_processes 1 train.py\n", "SIGTERM", ["CRASHED"]),
+        ("#!/bin/bash\nexec accelerate launch --num_processes=4 train.py\n", "SIGTERM", ["PREEMPTED"]),
+        ("#!/bin/bash\nexec accelerate launch --config_file a.yaml train.py\n", "SIGTERM", [None]),
     ],
 )
 def test_what_becomes_of_a_signal(

@@ -114,6 +114,11 @@ class Command:
     function: str | None = None
     """The shell function it stands in."""
 
+    @property
+    def text(self) -> str:
+        """Its words, with blanks between them; ``?`` for one that is not known."""
+        return " ".join("?" if word.value is None else word.value for word in self.words)
+
 
 class Forwarding(Enum):
     """Whether an agent forwards signals to the runs it starts."""

@@ -6,11 +6,12 @@ that is not here is not known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["ELSEWHERE", "PASSING", "Manner", "Passing"]
+__all__ = ["ELSEWHERE", "PASSING", "Manner", "Passing", "passing_of"]
 
 
 class Manner(Enum):
@@ -59,13 +60,37 @@ PASSING: Mapping[str, Passing] = {
     "tini": Passing(Manner.STAYS, _EVERYTHING),
     "dumb-init": Passing(Manner.STAYS, _EVERYTHING),
     "torchrun": Passing(Manner.STAYS, _names("TERM INT HUP QUIT")),
-    "accelerate": _DIES,
+    "accelerate": Passing(Manner.UNKNOWN),  # which it is, its options say: `passing_of`
     "time": _DIES,
     "xargs": _DIES,
     "flock": _DIES,
     "setsid": _DIES,
 }
 """By the name of the program."""
+
+_PROCESSES = re.compile(r"--num[-_]processes[ =](\d+)(?!\S)")
+_MACHINES = re.compile(r"--num[-_]machines[ =](\d+)(?!\S)")
+_ACCELERATES_OTHER_WAYS = re.compile(r"--(?:use[-_](?:deepspeed|fsdp|megatron[-_]lm|mpi\w*)|multi[-_]gpu|tpu)(?!\S)")
+
+
+def passing_of(program: str, command: str = "") -> Passing | None:
+    """Return what a program does with the signals it gets, or ``None`` if it is not in the table.
+
+    ``accelerate launch`` stays the parent of one process and tells it nothing; for several it is torchrun, which passes
+    SIGTERM on. How many there are is for its configuration or the machine to say, where its options do not.
+
+    Args:
+        program: its name.
+        command: its words, with blanks between them; ``?`` for one that is not known.
+    """
+    if program == "accelerate":
+        processes, machines = _PROCESSES.search(command), _MACHINES.search(command)
+        if any(found is not None and int(found[1]) > 1 for found in (processes, machines)):
+            return PASSING["torchrun"]
+        if processes is not None and int(processes[1]) == 1 and not _ACCELERATES_OTHER_WAYS.search(command):
+            return _DIES
+    return PASSING.get(program)
+
 
 ELSEWHERE = frozenset(
     {

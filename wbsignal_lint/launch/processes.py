@@ -11,7 +11,7 @@ from enum import Enum
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding
-from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing
+from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing, passing_of
 from wbsignal_lint.launch.steps import (
     Action,
     Kill,
@@ -160,7 +160,7 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         line.append(Process(Kind.AGENT, "wandb agent", launch.agent.span, None, launch.agent, in_background))
     elif launch.trainer is not None:
         for starter in launch.trainer.launchers:
-            passing = PASSING.get(starter, Passing(Manner.UNKNOWN))
+            passing = passing_of(starter, launch.command.text) or Passing(Manner.UNKNOWN)
             line.append(Process(Kind.WRAPPER, starter, launch.span, passing, ignores_interrupt=in_background))
         name = launch.trainer.script or "python"
         line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))

@@ -11,7 +11,7 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.launch.containers import ShellForm
 from wbsignal_lint.launch.facts import LaunchFile
-from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner
+from wbsignal_lint.launch.passing import ELSEWHERE, Manner, passing_of
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.rules.base import LaunchRule
 
@@ -126,9 +126,9 @@ def _is_simple_last(launch: Launch) -> bool:
     return launch.is_last and launch.stages == 1 and launch.or_else is None and not launch.in_subshell
 
 
-def _passes_on(name: str) -> bool:
+def _passes_on(name: str, command: str) -> bool:
     """Whether a SIGTERM to a program gets to what it runs."""
-    passing = PASSING.get(name)
+    passing = passing_of(name, command)
     return passing is not None and (passing.manner is Manner.REPLACED or "TERM" in passing.forwards)
 
 
@@ -136,7 +136,7 @@ def _fix(launch: Launch, script: ShellScript, form: ShellForm) -> Fix | None:
     names = [runner.name for runner in launch.command.runners]
     if launch.trainer is not None:
         names += launch.trainer.launchers
-    if not all(_passes_on(name) for name in names):
+    if not all(_passes_on(name, launch.command.text) for name in names):
         return None
     text = form.text
     line = re.sub(r"\\[ \t]*\r?\n", " ", text.text)

@@ -9,8 +9,8 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.launch.beside import keeper_beside
 from wbsignal_lint.launch.containers import SweepCommand
-from wbsignal_lint.launch.facts import Command, LaunchFile, Runner
-from wbsignal_lint.launch.passing import PASSING, Manner
+from wbsignal_lint.launch.facts import LaunchFile, Runner
+from wbsignal_lint.launch.passing import PASSING, Manner, passing_of
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.rules.base import LaunchRule
 
@@ -141,12 +141,12 @@ def _hidden_by(sweep: SweepCommand) -> tuple[str, Span, Fix | None] | None:
         return None
     runners = [(runner.name, runner.span) for runner in command.runners]
     shell = runners.pop() if sweep.script is not None else None
-    if command.words and _starts_one_process(command):
+    if [word.value for word in command.words[:2]] == ["accelerate", "launch"]:
         runners.append(("accelerate launch", command.words[0].span))
     for name, span in runners:
         if name == "flock" and any(word.value in ("--no-fork", "-F") for word in sweep.words):
             continue
-        passing = PASSING.get(name.partition(" ")[0])
+        passing = passing_of(name.partition(" ")[0], command.text)
         if passing is None or "TERM" in passing.kills:
             return None  # what it does with signals is not known; srun ends its tasks, which are no orphans then
         if passing.manner is Manner.STAYS and "TERM" not in passing.forwards:
@@ -157,19 +157,6 @@ def _hidden_by(sweep: SweepCommand) -> tuple[str, Span, Fix | None] | None:
     if started is None:
         return None
     return f"`{shell[0]} -c`", shell[1], _fix(started)
-
-
-def _starts_one_process(command: Command) -> bool:
-    """Whether it is ``accelerate launch`` with one process, whose parent it stays.
-
-    With several it is torchrun, which passes SIGTERM on; how many there are is for the machine or its configuration to
-    say, where the command does not.
-    """
-    values = [word.value for word in command.words]
-    if command.words[0].program != "accelerate" or values[1:2] != ["launch"]:
-        return False
-    joined = " ".join(value or "?" for value in values)
-    return re.search(r"--num[-_]processes[ =]1(?!\S)", joined) is not None
 
 
 def _kept_by_shell(script: ShellScript, shell: str) -> Launch | None:
