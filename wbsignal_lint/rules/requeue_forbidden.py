@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wbsignal_lint.diagnostics import Diagnostic, Related, Severity, Span
-from wbsignal_lint.launch.batch import BatchJob, batch_jobs
+from wbsignal_lint.launch.batch import BatchJob, batch_jobs, gives_way
 from wbsignal_lint.launch.facts import Forwarding, LaunchFile
+from wbsignal_lint.launch.failure import needs_failure
 from wbsignal_lint.launch.steps import Launch, Requeue
 from wbsignal_lint.rules.base import LaunchRule
 
@@ -19,7 +20,8 @@ class RequeueForbidden(LaunchRule):
     ## What it finds
 
     `scontrol requeue` in a job submitted with `--no-requeue`; and a requeue that depends on the failure of a sweep
-    agent with `--forward-signals` (`wandb agent … || scontrol requeue …`).
+    agent with `--forward-signals` (`wandb agent … || scontrol requeue …`, `rc=$?; if [ $rc -ne 0 ]; then …`,
+    `case $? in 143) …`, `if ! wandb agent …; then …`).
 
     ## Why it matters
 
@@ -83,7 +85,7 @@ class RequeueForbidden(LaunchRule):
                         related=_refusals(job),
                         scope=span,
                     )
-                elif _depends_on_agents_failure(job, requeue):
+                elif _depends_on_agents_failure(job, requeue) or _asks_agents_status(launch.text, job, requeue):
                     yield self.at(
                         span,
                         "a sweep agent that forwards signals leaves with status 0 after a SIGTERM: this requeue never "
@@ -110,3 +112,26 @@ def _depends_on_agents_failure(job: BatchJob, requeue: Requeue) -> bool:
             ):
                 return True
     return False
+
+
+def _asks_agents_status(text: str, job: BatchJob, requeue: Requeue) -> bool:
+    """Whether a requeue takes place only if an agent failed: ``rc=$?; if [ $rc -ne 0 ]; then scontrol requeue …``."""
+    steps = job.script.steps
+    at = next((index for index, step in enumerate(steps) if step is requeue), None)
+    if at is None:
+        return False  # a trap's
+    before = [step for step in steps[:at] if isinstance(step, Launch) and step.is_watched]
+    agent = before[-1] if before else None
+    if agent is None or agent.agent is None or agent.agent.forwarding is not Forwarding.YES:
+        return False
+    if not agent.is_foreground or agent.in_substitution or agent.statement is None or agent.stages > 1:
+        return False
+    if any(block.function is not None for step in (agent, requeue) for block in step.blocks):
+        return False
+    if not all(runner.name in ("srun", "python") or gives_way(runner.name) for runner in agent.command.runners):
+        return False  # `timeout` has statuses of its own
+    start, end = agent.statement
+    if requeue.span.start < end:
+        return False
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    return needs_failure(line, text[end : requeue.span.start])
