@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FINDING = "fixtures/handler-exits-zero/bad_helper.py"
 CLEAN = "wbsignal_lint/contract.py"
+PROJECTS = "fixtures/projects"
 PYTHON = (sys.executable, "-m")
 
 
@@ -71,6 +72,11 @@ def main() -> int:
         "wbsignal-lint": (*ours, "--no-gitignore", options.tree),
         "ruff (ASYNC, PLE)": (*ruff, "--no-respect-gitignore", options.tree),
     }
+    projects = {
+        "wbsignal-lint": (*ours, PROJECTS),
+        "ruff (ASYNC, PLE)": (*ruff, PROJECTS),
+    }
+    compare("small projects, whose files import each other", projects, options.runs)
     compare(f"the tree {Path(options.tree).name}", tree, max(1, options.runs // 3))
     return 0
 
