@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,10 @@ def repository(project: Path) -> Path:
         "README.md": JOB,
         "LICENSE": "Do what you want.\n",
         "Makefile": "all:\n\twandb agent x\n",
+        ".justfile": "all:\n    wandb agent x\n",
+        "docker/Dockerfile.train": 'FROM python\nCMD ["wandb", "agent", "x"]\n',
+        "pod.yaml": "command: [wandb, agent, x]\n",
+        "sweep.ipynb": '{"cells": [{"cell_type": "code", "source": ["!wandb agent x"]}]}\n',
         "pyproject.toml": "[tool.wbsignal-lint]\nextend-exclude = ['vendored']\n",
     }.items():
         (project / name).parent.mkdir(exist_ok=True)
@@ -79,9 +84,17 @@ def test_finding_fails_the_hook_and_changes_nothing(hooks: Path, home: Path, rep
     done = pre_commit(hooks, home, "wbsignal-lint", repository)
 
     assert done.returncode == 1, done.stdout + done.stderr
-    for place in ("train.py:9:5: WBS301", "jobs/sweep.sbatch:3:6: WBS401", "launch:3:6: WBS401"):
-        assert f"\n{place}" in done.stdout
-    assert "Found 3 errors. [*] 3 fixable with --fix.\n" in done.stdout
+    assert sorted(re.findall(r"(?m)^(\S+?):\S.* WBS(\d+) \[", done.stdout)) == [
+        (".justfile", "401"),
+        ("Makefile", "401"),
+        ("docker/Dockerfile.train", "401"),
+        ("jobs/sweep.sbatch", "401"),
+        ("launch", "401"),
+        ("pod.yaml", "401"),
+        ("sweep.ipynb", "401"),
+        ("train.py", "301"),
+    ]
+    assert "Found 8 errors. [*] 8 fixable with --fix.\n" in done.stdout
     assert "WBS001" not in done.stdout
     assert git("diff", cwd=repository) == ""
 
@@ -91,7 +104,7 @@ def test_fixing_fails_once_and_then_passes(hooks: Path, home: Path, repository: 
 
     assert first.returncode == 1, first.stdout + first.stderr
     assert "files were modified by this hook" in first.stdout
-    assert "Found 3 errors (3 fixed, 0 remaining).\n" in first.stdout
+    assert "Found 8 errors (8 fixed, 0 remaining).\n" in first.stdout
     assert (repository / "train.py").read_text() == FIXED_SCRIPT
     assert (repository / "jobs/sweep.sbatch").read_text() == FIXED_JOB
     assert (repository / "launch").read_text() == FIXED_JOB
