@@ -18,7 +18,7 @@ from wbsignal_lint.launch.shell_text import Redirect, ShellCommand, ShellText
 from wbsignal_lint.launch.words import unquoted_document
 from wbsignal_lint.launch.wrappers import MENTIONS, SCRIPT_READERS, SHELLS
 
-__all__ = ["Document", "documents_of", "is_job_script", "shebang_is_shell"]
+__all__ = ["Document", "documents_of", "is_job_script", "shebang_is_shell", "submitter_of"]
 
 _SHEBANG = re.compile(r"\s*#![^\n]*")
 _SHELL_SHEBANG = re.compile(r"#!.*?(?:^|[/\s!])(?:ba|z|da|k|a|fi|c|tc)?sh\b")
@@ -106,7 +106,15 @@ def _unquoted(word: MappedText) -> MappedText:
 
 
 def _runner(command: ShellCommand) -> Runner:
-    return Runner("<<", command.whole.span)
+    return Runner("<<" if submitter_of(command) is None else "sbatch", command.whole.span)
+
+
+def submitter_of(command: ShellCommand) -> ShellCommand | None:
+    """Return the ``sbatch`` that submits what a command gets or prints as a job; ``None``: there is none."""
+    if not _is_read(command):
+        later = (one for one in command.pipeline.commands if one.stage > command.stage and _is_read(one))
+        command = next(later, command)
+    return command if _program(command) == "sbatch" else None
 
 
 def _program(command: ShellCommand) -> str:

@@ -12,7 +12,7 @@ from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
 from wbsignal_lint.launch.containers import ContainerStart, SweepCommand
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
-from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell
+from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell, submitter_of
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
 from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart, moved_into
@@ -156,7 +156,7 @@ class _Reading:
                         command.block,
                         inner_runners,
                         depth + 1,
-                        options_of(runs[command][0].command.words) if runs[command] else (),
+                        self._submitted(command, environment),
                     )
         script = ShellScript(
             source,
@@ -232,6 +232,15 @@ class _Reading:
         )
         self._keep(command)
         return command
+
+    @staticmethod
+    def _submitted(command: ShellCommand, environment: Environment) -> tuple[Directive, ...]:
+        """Return the options of the ``sbatch`` that submits what a command gets or prints."""
+        submitter = submitter_of(command) or command
+        choices = Choices(rounds=1)
+        choices.start()
+        expander = Expander(environment, submitter.position, submitter.block, choices)
+        return options_of(expander.words(submitter.words))
 
     def _read_hosted(self, document: Document, runners: tuple[Runner, ...], depth: int) -> None:
         """Read a document that shell stands in, such as YAML for ``kubectl apply -f -``."""
