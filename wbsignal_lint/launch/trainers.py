@@ -27,6 +27,7 @@ _VALUED_OPTIONS = frozenset("WXQ")
 _TRAINS = re.compile(r"(?:^|[\W_\d])(?:pre|re|fine[-_]?)?(?:train|tun)(?:er|ing|e)?(?=$|[\W_\d\0])", re.IGNORECASE)
 _OTHER_CALLS = frozenset({"--help", "-h", "--version", "--analyze", "--analyse", "--dry-run"})
 _OTHER_CALLS_ALONE = frozenset({"--init", "--list"})
+_LATER_WORK = re.compile(r"(?:^|[\W_])(?:eval\w*|plot\w*|analy\w*|download\w*|export)(?=$|[\W_\d])", re.IGNORECASE)
 _OTHER_WORK = re.compile(
     r"(?:^|[\W_])(?:test|eval\w*|plot\w*|prep\w*|download\w*|create\w*|make|generate\w*|analy\w*|tokeni[sz]er|vocab|"
     r"submit|merge|convert|export|aggregate|summar\w*|split|launch\w*)(?=$|[\W_\d])",
@@ -53,7 +54,7 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
     if looked_up is None:
         if not mentions_wandb or not _says_training(name, is_module=is_module):
             return None
-    elif not looked_up:
+    elif not looked_up or _says_other_work(name, is_module=is_module):
         return None
     stem = word.literal[len(word.literal) - len(name.rpartition("/")[2]) :]  # its folder may stand in a variable
     return Trainer(command, stem.span, None if is_module else name, starters)
@@ -71,8 +72,18 @@ def _is_told_otherwise(words: Sequence[Word]) -> bool:
 
 
 def _says_training(name: str, *, is_module: bool) -> bool:
-    stem = name.rpartition("." if is_module else "/")[2].removesuffix(".py")
+    stem = _stem(name, is_module=is_module)
     return _TRAINS.search(stem) is not None and _OTHER_WORK.search(stem) is None
+
+
+def _says_other_work(name: str, *, is_module: bool) -> bool:
+    """Whether a script that uses wandb is named as one that evaluates or plots what others have trained."""
+    stem = _stem(name, is_module=is_module)
+    return _LATER_WORK.search(stem) is not None and _TRAINS.search(stem) is None
+
+
+def _stem(name: str, *, is_module: bool) -> str:
+    return name.rpartition("." if is_module else "/")[2].removesuffix(".py")
 
 
 def _script_of(words: Sequence[Word]) -> tuple[Word, bool, tuple[str, ...]] | None:
