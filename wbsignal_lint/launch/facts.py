@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, ShellForm, SweepCommand
     from wbsignal_lint.launch.steps import ShellScript
 
-__all__ = ["AgentCommand", "Command", "Forwarding", "LaunchFile", "OptionSlot", "Runner", "Unknown", "Word"]
+__all__ = [
+    "AgentCommand",
+    "Command",
+    "Forwarding",
+    "LaunchFile",
+    "OptionSlot",
+    "ProcessKill",
+    "Runner",
+    "Unknown",
+    "Word",
+]
 
 UNKNOWN_PART = "\0"
 """Stands in :attr:`Word.pattern` for a part whose value is not in the file."""
@@ -158,6 +168,17 @@ class AgentCommand:
 
 
 @dataclass(frozen=True)
+class ProcessKill:
+    """Python sends SIGKILL to an agent or a training that it has started itself."""
+
+    span: Span
+    what: str
+    """``sweep agent`` or ``training``."""
+    milder: tuple[Span, str] | None = None
+    """What to write where to send SIGTERM instead; ``None``: that isn't one word."""
+
+
+@dataclass(frozen=True)
 class LaunchFile:
     """What a launch file does."""
 
@@ -176,6 +197,8 @@ class LaunchFile:
     """The commands of the W&B sweeps that it describes."""
     container_starts: tuple[ContainerStart, ...] = ()
     """What its containers start without a shell around it."""
+    process_kills: tuple[ProcessKill, ...] = ()
+    """Where Python sends SIGKILL to what it launches, and nothing milder before."""
     grace_periods: tuple[GracePeriod, ...] = ()
     """How long its containers have to end."""
     path: Path | None = None

@@ -25,7 +25,8 @@ class UncatchableKill(LaunchRule):
 
     `kill -9`, `kill -KILL` and `kill -s KILL` of a background job that is an agent or a training; `pkill -9`,
     `killall -9` and `kill -9 $(pgrep …)` of `wandb agent` or of a training that the script starts; `scancel -s KILL`
-    in a file that starts one.
+    in a file that starts one. In Python that launches sweep agents: `process.kill()`, `process.send_signal(SIGKILL)`
+    and `os.kill(process.pid, SIGKILL)` for an agent or a training that `subprocess.Popen` started in that file.
 
     ## Why it matters
 
@@ -61,7 +62,8 @@ class UncatchableKill(LaunchRule):
     ## Leaves alone
 
     SIGKILL for what has had another signal before it, to the same pid or by the same pattern; other jobs and programs,
-    wandb's own helpers among them (`pkill -9 wandb-core`); pids of which the file does not tell whose they are.
+    wandb's own helpers among them (`pkill -9 wandb-core`); pids of which the file does not tell whose they are; in
+    Python, `kill()` after `terminate()`, and processes that are a shell (`shell=True`).
     `timeout -s KILL` is the business of timeout-cuts-handler (WBS411).
 
     ## Source
@@ -77,6 +79,14 @@ class UncatchableKill(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every SIGKILL to an agent or a training that nothing milder precedes."""
+        for one in launch.process_kills:
+            edit = None if one.milder is None else Edit(*one.milder)
+            yield self.at(
+                one.span,
+                f"SIGKILL can't be handled: the {one.what} is gone before it can mark its run or save anything",
+                outcome=describe_outcome("SIGKILL", False, None),
+                fix=None if edit is None else Fix("Send SIGTERM", (edit,), Applicability.UNSAFE),
+            )
         found: set[Span] = set()
         starts_any = any(script.watched for script in launch.scripts)
         for script in launch.scripts:

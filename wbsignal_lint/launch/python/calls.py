@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.hosts.parts import Arguments
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.python.combining import combined, concatenated, split_words
 from wbsignal_lint.launch.python.expressions import each_of
 from wbsignal_lint.launch.python.launchers import launcher_of
 from wbsignal_lint.launch.python.launching import Launching
+from wbsignal_lint.launch.python.literals import Source
+from wbsignal_lint.launch.python.signalling import STARTS_PROCESS, Signalled, signalled_by
 from wbsignal_lint.launch.python.texts import dedented, formatted, joined, replaced, stripped
 from wbsignal_lint.launch.python.values import (
     UNKNOWN,
@@ -60,6 +64,13 @@ _FILES = frozenset(
 class Calls(Launching):
     """Evaluates calls, and collects what is launched."""
 
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.signalled: list[Signalled] = []
+        """What is done to the processes, in the order in which it is done."""
+        self.started: dict[Span, list[Span]] = {}
+        """Where the commands stand that a call starts, by the call."""
+
     def call(self, node: ast.Call) -> Value:
         """Evaluate a call: its function, its arguments, and what it launches."""
         functions = alternatives(self.value(node.func))
@@ -84,15 +95,26 @@ class Calls(Launching):
             return self._method(function, node, arguments, keywords)
         self._handed_over(node, arguments, keywords)
         if isinstance(function, Named):
-            return self._named(function.path, node, arguments, keywords)
+            return self._named(function, node, arguments, keywords)
         return UNKNOWN
 
-    def _named(self, path: str, node: ast.Call, arguments: list[Element], keywords: dict[str, Value]) -> Value:
+    def _named(self, function: Named, node: ast.Call, arguments: list[Element], keywords: dict[str, Value]) -> Value:
+        path = function.path
         first = arguments[0] if arguments else None
         launcher = launcher_of(path)
         if launcher is not None:
+            before = len(self.parts)
             self.launch(launcher, node, arguments, keywords)
-            return Named(f"{path}()")
+            if path not in STARTS_PROCESS:
+                return Named(f"{path}()")
+            origin = self.source.span(node)
+            self.started.setdefault(origin, []).extend(
+                part.span for part in self.parts[before:] if isinstance(part, Arguments)
+            )
+            return Named(f"{path}()", origin)
+        signalled = signalled_by(self.source, node, function, arguments)
+        if signalled is not None:
+            self.signalled.append(signalled)
         if path in _FILES:
             return self.opened(path, node, arguments, keywords)
         if path == "print":

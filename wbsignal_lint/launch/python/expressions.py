@@ -134,7 +134,7 @@ class Expressions:
         if isinstance(base, Named):
             if base.path == "sys" and name == "executable":
                 return Text((MappedText.nowhere("python"),))
-            return Named(f"{base.path}.{name}")
+            return Named(f"{base.path}.{name}", base.origin)
         if isinstance(base, Instance):
             found = base.attributes.get(name, UNKNOWN)
             if isinstance(found, Function) and found.owner is not None and not found.bound:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from wbsignal_lint.launch.facts import AgentCommand, LaunchFile
+from wbsignal_lint.launch.facts import AgentCommand, Command, LaunchFile
 from wbsignal_lint.launch.python.calls import Calls
 from wbsignal_lint.launch.python.literals import Source
+from wbsignal_lint.launch.python.signalling import uncatchable_kills
 from wbsignal_lint.launch.reader import read_shell
-from wbsignal_lint.launch.trainers import UsesWandb
+from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 
 __all__ = ["read_python"]
 
@@ -31,4 +32,8 @@ def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None
             return agent
         return replace(agent, slot=calls.slots.get(agent.slot.offset, agent.slot))
 
-    return replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents))
+    def trains(command: Command) -> bool:
+        return trainer_of(command, uses_wandb, mentions_wandb=True) is not None
+
+    kills = tuple(uncatchable_kills(launch, calls.signalled, calls.started, trains))
+    return replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents), process_kills=kills)

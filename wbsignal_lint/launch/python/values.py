@@ -159,6 +159,8 @@ class Named:
     """Something of another module by its dotted name; ``()`` behind a name stands for what a call of it gives."""
 
     path: str
+    origin: Span | None = None
+    """The call that started the process that it is, or belongs to."""
 
 
 @dataclass(frozen=True, eq=False)
