@@ -36,6 +36,7 @@ def test_a_script_that_records_with_wandb_trains(line: str) -> None:
         "python -m vision.eval.plot_runs",
         "python main.py --no_wandb",
         "python main.py --use-wandb=0",
+        "python main.py --logging.use_wandb=False",
         "python main.py ++wandb.mode=disabled",
         "accelerate launch run.py --report_to=tensorboard",
         "env WANDB_MODE=disabled python main.py",

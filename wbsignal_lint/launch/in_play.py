@@ -25,7 +25,7 @@ _SWITCHED_OFF_HERE = re.compile(
 _SWITCH = re.compile(r"^wandb (enabled|online|disabled)\b", re.MULTILINE)
 _OPTION_AGAINST = re.compile(r"-{0,2}(?:no|disable|without)[-_]?wandb|-{1,2}wandb[-_](?:off|disabled?)", re.IGNORECASE)
 _OPTION_FOR = re.compile(
-    r"\+{0,2}-{0,2}(?:(?:use|log|log_to|enable|with)[-_.])?wandb(?:[-_.](?:mode|log|logging|enabled?|active))?",
+    r"\+{0,2}-{0,2}(?:\w+\.)*(?:(?:use|log|log_to|enable|with)[-_.])?wandb(?:[-_.](?:mode|log|logging|enabled?|active))?",
     re.IGNORECASE,
 )
 _REPORTS = re.compile(r"-{0,2}report[-_]to", re.IGNORECASE)
