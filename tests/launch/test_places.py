@@ -83,7 +83,7 @@ def only_agent(text: str) -> AgentCommand:
         ("sudo -u me env -i A=b wandb agent x", ["sudo", "env"]),
         ("sbatch --wrap 'srun wandb agent x'", ["sbatch", "srun"]),
         ("ssh h \"tmux new -d 'wandb agent x'\"", ["ssh", "tmux"]),
-        ("cat <<E | sbatch\nsrun wandb agent x\nE\n", ["<<", "srun"]),
+        ("cat <<E | sbatch\nsrun wandb agent x\nE\n", ["sbatch", "srun"]),
         ("python -m wandb agent x", ["python"]),
     ],
 )
