@@ -69,7 +69,7 @@ class Started:
     @property
     def span(self) -> Span:
         """Where to speak of it: the agent's ``wandb``, the trainer's ``python``."""
-        return self.launch.agent.span if self.launch.agent is not None else self.launch.command.words[0].span
+        return self.launch.place
 
     @property
     def is_agent(self) -> bool:
@@ -79,7 +79,7 @@ class Started:
     @property
     def what(self) -> str:
         """What to call it."""
-        return "sweep agent" if self.is_agent else "training"
+        return self.launch.what
 
     @property
     def is_step(self) -> bool:

@@ -108,7 +108,7 @@ class OutOfSlurmReach(LaunchRule):
                 agent = any(one.is_agent for one in inside)
                 yield self.at(
                     command.command.words[0].span,
-                    f"SLURM signals the batch shell and srun's tasks only (by default): at a preemption, time limit or "
+                    "by default SLURM signals only the batch shell and srun's tasks: at a preemption, time limit or "
                     f"scancel the {'sweep agent' if agent else 'training'} that {found[0]} starts is killed without "
                     "having been told; start it there with srun",
                     outcome=describe_outcome("SLURM's SIGTERM", False, None),
@@ -120,7 +120,7 @@ class OutOfSlurmReach(LaunchRule):
         also = ", with or without --forward-signals" if started.is_agent else ""
         return self.at(
             started.span,
-            f"SLURM signals the batch shell and srun's tasks only (by default): at a preemption, time limit or scancel "
+            "by default SLURM signals only the batch shell and srun's tasks: at a preemption, time limit or scancel "
             f"this {started.what} is killed without having been told{also}; start it with srun or exec",
             outcome=describe_outcome("SLURM's SIGTERM", False, None),
             fix=self._fix(job, started),
