@@ -141,6 +141,10 @@ def _lint_shell(report: FileReport, options: LintOptions) -> None:
     for rule in options.selection.rules():
         if isinstance(rule, LaunchRule):
             _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+    if launch.sourced:
+        from wbsignal_lint.launch.sourcing import in_this_file
+
+        report.diagnostics = in_this_file(report.diagnostics, launch.sourced)
     _finish(report, options, lambda: shell_comments(report.text), continued_rows)
 
 

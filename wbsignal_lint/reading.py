@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import warnings
@@ -136,11 +137,14 @@ def launch_file_of(text: str, path: Path | None = None, host: str | None = None)
     """
     if not launch_gate.bytes_pass(text.encode("utf-8", "surrogatepass"), host):
         return None
-    from wbsignal_lint.launch.lookup import lookup_beside
+    from wbsignal_lint.launch.lookup import lookup_beside, text_beside
     from wbsignal_lint.launch.reader import read_launch
 
+    text_of = None if path is None else functools.partial(text_beside, path)
     try:
-        return with_enough_stack(lambda: replace(read_launch(text, lookup_beside(path), host), path=path))
+        return with_enough_stack(
+            lambda: replace(read_launch(text, lookup_beside(path), host, text_of=text_of), path=path)
+        )
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from wbsignal_lint.contract import Scenario
 from wbsignal_lint.launch.directives import JobSignal
 from wbsignal_lint.launch.facts import LaunchFile, Word
+from wbsignal_lint.launch.lookup import text_beside
 from wbsignal_lint.launch.processes import Fate, Kind, deliver
 from wbsignal_lint.launch.reader import read_launch
 from wbsignal_lint.launch.route import Arrival, Hop, Route, find_routes
@@ -46,18 +47,19 @@ def forecast_launch(
     Raises:
         NoRoute: the job starts neither.
     """
-    job = _read(text, trainer)
+    folder = folder.resolve()
+    job = _read(text, trainer, folder)
 
     def open_script(path: str) -> tuple[str, ShellScript] | None:
         try:
             content = (folder / path).read_text(encoding="utf-8", errors="replace")
         except (OSError, ValueError):
             return None
-        inner = _read(content, trainer)
+        inner = _read(content, trainer, folder)
         return (content, inner.scripts[0]) if inner.scripts else None
 
     written = _command_line(command, trainer)
-    sweep = _read(written, trainer)
+    sweep = _read(written, trainer, folder)
     behind: Sequence[Hop] = ()
     if sweep.scripts:
         ways = find_routes("the sweep's command", written, sweep.scripts[0], trainer, open_script)
@@ -76,8 +78,11 @@ def forecast_launch(
     return table
 
 
-def _read(text: str, trainer: str) -> LaunchFile:
-    return read_launch(text, lambda path: True if path.rpartition("/")[2] == trainer else None)
+def _read(text: str, trainer: str, folder: Path) -> LaunchFile:
+    def is_trainer(path: str) -> bool | None:
+        return True if path.rpartition("/")[2] == trainer else None
+
+    return read_launch(text, is_trainer, text_of=lambda name: text_beside(folder / "job", name))
 
 
 def _jobs(job: LaunchFile) -> list[ShellScript]:

@@ -201,6 +201,8 @@ class LaunchFile:
     """Where Python sends SIGKILL to what it launches, and nothing milder before."""
     grace_periods: tuple[GracePeriod, ...] = ()
     """How long its containers have to end."""
+    sourced: tuple[Span, ...] = ()
+    """The commands that source a file of the project. What that does is among the facts, and has their place."""
     path: Path | None = None
     """Where the file is, absolute; ``None`` if that isn't known."""
 

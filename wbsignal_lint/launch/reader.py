@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
 from wbsignal_lint.launch.shell_text import Block, ShellCommand
+from wbsignal_lint.launch.sourcing import with_sourced
 from wbsignal_lint.launch.steps import ShellScript
 from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 from wbsignal_lint.launch.variables import Choices, Environment
@@ -35,11 +36,17 @@ _MAX_EVALUATIONS = 20_000
 """Commands evaluated in one file, over all the ways their variables can turn out."""
 
 _SHEBANG_SHELL = re.compile(r"\s*#!\s*\S*?(?:/env\s+(?:-\S+\s+)*)?(?<![\w-])(\w*sh)\b")
+_SOURCES = re.compile(r"(?<![\w./-])(?:source|\.)\s+\S")
 _PIN = re.compile(r"wandb(?:\[[\w,-]*\])?={1,3}(\d[\w.]*)")
 
 
 def read_launch(
-    text: str, uses_wandb: UsesWandb | None = None, host: str | None = None, *, mentions_wandb: bool = False
+    text: str,
+    uses_wandb: UsesWandb | None = None,
+    host: str | None = None,
+    *,
+    mentions_wandb: bool = False,
+    text_of: Callable[[str], str | None] | None = None,
 ) -> LaunchFile:
     """Read a file that launches.
 
@@ -47,6 +54,7 @@ def read_launch(
     :param uses_wandb: says of a Python file whether it uses wandb; ``None``: nothing can be looked up.
     :param host: one of `HOSTS`, what shell stands in; ``None`` for a shell or batch script.
     :param mentions_wandb: whether to take it for one that speaks of wandb, even if it does not.
+    :param text_of: returns the text of a file that a script names; ``None``: files that it sources are unknown.
     :return: its facts; empty for a script whose first line names another interpreter (a Python job script).
     """
     if host is not None:
@@ -62,7 +70,11 @@ def read_launch(
         )
     if shebang_is_shell(text) is False:
         return LaunchFile(text)
-    return read_shell(text, [MappedText.of(text)], uses_wandb, mentions_wandb=mentions_wandb)
+    source = MappedText.of(text)
+    sourced: tuple[Span, ...] = ()
+    if text_of is not None and _SOURCES.search(text) is not None:
+        source, sourced = with_sourced(source, text_of)
+    return replace(read_shell(text, [source], uses_wandb, mentions_wandb=mentions_wandb), sourced=sourced)
 
 
 def read_shell(
