@@ -45,7 +45,7 @@ def stopped(command: list[str], folder: Path) -> Measurement:
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(["dash", "-c", LINE], id="shell form"),
+        pytest.param(["dash", "-c", LINE], id="shell form", marks=pytest.mark.hunt),
         pytest.param(["./plain.sh"], id="script"),
         pytest.param(["bash", "-c", f"{LINE}; true"], id="more behind it", marks=pytest.mark.hunt),
         pytest.param(["bash", "plain.sh"], id="bash script", marks=pytest.mark.hunt),
@@ -61,7 +61,7 @@ def test_the_training_below_a_shell_is_never_told(command: list[str], tmp_path: 
     "command",
     [
         pytest.param(["dash", "-c", f"exec {LINE}"], id="exec"),
-        pytest.param(["./exec.sh"], id="script with exec"),
+        pytest.param(["./exec.sh"], id="script with exec", marks=pytest.mark.hunt),
         pytest.param(TRAINER, id="exec form", marks=pytest.mark.hunt),
         pytest.param(["./passes_on.sh", *TRAINER], id="the script's arguments", marks=pytest.mark.hunt),
     ],

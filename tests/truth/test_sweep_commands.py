@@ -20,8 +20,12 @@ LINE = shlex.join(TRAINER)
 
 @pytest.mark.parametrize(
     "command",
-    [["sh", "-c", LINE], ["bash", "-c", f"{LINE}; true"], ["bash", "-c", f"{LINE} | cat"], ["setsid", *TRAINER]],
-    ids=["sh -c", "more behind it", "pipe", "setsid"],
+    [
+        pytest.param(["sh", "-c", LINE], id="sh -c"),
+        pytest.param(["bash", "-c", f"{LINE}; true"], id="more behind it", marks=pytest.mark.hunt),
+        pytest.param(["bash", "-c", f"{LINE} | cat"], id="pipe", marks=pytest.mark.hunt),
+        pytest.param(["setsid", *TRAINER], id="setsid", marks=pytest.mark.hunt),
+    ],
 )
 def test_the_training_is_orphaned_and_never_told(command: list[str], tmp_path: Path) -> None:
     measured = drill_agent(command, Plan((signal.SIGTERM,)), launcher=agent_command(forward_signals=True), cwd=tmp_path)
@@ -32,8 +36,12 @@ def test_the_training_is_orphaned_and_never_told(command: list[str], tmp_path: P
 
 @pytest.mark.parametrize(
     "command",
-    [["sh", "-c", f"exec {LINE}"], ["bash", "-c", f"true && {LINE}"], ["nice", *TRAINER], ["timeout", "99", *TRAINER]],
-    ids=["exec", "last command of bash", "nice", "timeout"],
+    [
+        pytest.param(["sh", "-c", f"exec {LINE}"], id="exec"),
+        pytest.param(["bash", "-c", f"true && {LINE}"], id="last command of bash", marks=pytest.mark.hunt),
+        pytest.param(["nice", *TRAINER], id="nice", marks=pytest.mark.hunt),
+        pytest.param(["timeout", "99", *TRAINER], id="timeout", marks=pytest.mark.hunt),
+    ],
 )
 def test_the_training_is_told_and_marks_its_run(command: list[str], tmp_path: Path) -> None:
     measured = drill_agent(command, Plan((signal.SIGTERM,)), launcher=agent_command(forward_signals=True), cwd=tmp_path)
