@@ -25,6 +25,7 @@ from wbsignal_lint.statements import continued_rows, statement_rows
 from wbsignal_lint.suppressions import mentions_noqa, read_suppressions
 
 if TYPE_CHECKING:
+    from wbsignal_lint.launch.facts import LaunchFile
     from wbsignal_lint.script.facts import Script
     from wbsignal_lint.script.project import ReadModule
 
@@ -138,9 +139,7 @@ def _lint_shell(report: FileReport, options: LintOptions) -> None:
     launch = launch_file_of(report.text, options.path)
     if launch is None:
         return
-    for rule in options.selection.rules():
-        if isinstance(rule, LaunchRule):
-            _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+    _check_launch(report, options, launch)
     if launch.sourced:
         from wbsignal_lint.launch.sourcing import in_this_file
 
@@ -148,13 +147,18 @@ def _lint_shell(report: FileReport, options: LintOptions) -> None:
     _finish(report, options, lambda: shell_comments(report.text), continued_rows)
 
 
+def _check_launch(report: FileReport, options: LintOptions, launch: LaunchFile) -> None:
+    """Ask the rules about a file that launches."""
+    for rule in options.selection.rules():
+        if isinstance(rule, LaunchRule):
+            _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+
+
 def _lint_host(report: FileReport, options: LintOptions, kind: Kind) -> None:
     """Lint a file that shell stands in, and in some kinds Python."""
     launch = launch_file_of(report.text, options.path, kind.value)
     if launch is not None:
-        for rule in options.selection.rules():
-            if isinstance(rule, LaunchRule):
-                _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+        _check_launch(report, options, launch)
     if kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION):
         from wbsignal_lint.embedded import embedded_in
 

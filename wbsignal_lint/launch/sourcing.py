@@ -67,8 +67,6 @@ def _sourced_by(command: ShellCommand) -> str | None:
 
 def in_this_file(found: list[Diagnostic], sourced: tuple[Span, ...]) -> list[Diagnostic]:
     """Leave out what belongs to a sourced file, and the fixes that would have to change it."""
-    if not sourced:
-        return found
 
     def is_elsewhere(span: Span) -> bool:
         return any(place.start <= span.start and span.end <= place.end for place in sourced)
