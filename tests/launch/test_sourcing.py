@@ -61,6 +61,12 @@ def test_a_file_that_is_not_there_may_set_any_trap(tmp_path: Path) -> None:
     assert findings(tmp_path) == []
 
 
+def test_a_file_of_that_name_elsewhere_is_another_one(tmp_path: Path) -> None:
+    put(tmp_path, 'source "$HOME/traps.sh"', traps="export OMP_NUM_THREADS=8\n")
+
+    assert findings(tmp_path) == []
+
+
 def test_a_wait_is_judged_by_the_sourced_trap(tmp_path: Path) -> None:
     put(tmp_path, "source traps.sh", BACKGROUND.rpartition("\n")[0], traps=TRAP)
 

@@ -20,8 +20,13 @@ __all__ = ["in_this_file", "with_sourced"]
 
 _MAX_FILES = 8
 _MAX_SIZE = 50_000
-# `source "$(dirname "$0")/traps.sh"`, `. ${BASH_SOURCE%/*}/traps.sh`, `source "$SCRIPT_DIR/traps.sh"`
-_OWN_FOLDER = re.compile(r"(?:\$\([^()]*(?:\([^()]*\)[^()]*)*\)|\$\{[^{}]*\}|\$\w+)/")
+# `source "$(dirname "$0")/traps.sh"`, `. ${BASH_SOURCE%/*}/traps.sh`, `source "$SCRIPT_DIR/traps.sh"`; but `$HOME/traps.sh`
+# is another file than the project's.
+_OWN_FOLDER = re.compile(
+    r"(?:\$\([^()]*(?:\([^()]*\)[^()]*)*\)|\$\{(?:BASH_SOURCE|0)[^{}]*\}"
+    r"|\$\{?(?:\w*(?:DIR|HERE|ROOT|FOLDER)|PWD)\}?)/",
+    re.IGNORECASE,
+)
 
 
 def with_sourced(source: MappedText, text_of: Callable[[str], str | None]) -> tuple[MappedText, tuple[Span, ...]]:
