@@ -11,6 +11,7 @@ from wbsignal_lint.diagnostics import LineIndex, Related, Span
 from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.batch import sources_unknown
 from wbsignal_lint.launch.facts import Command, LaunchFile, Word
+from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.lookup import lookup_beside, text_beside
 from wbsignal_lint.launch.processes import deliver, trap_in_force
 from wbsignal_lint.launch.steps import Kill, Launch, ShellScript
@@ -79,7 +80,7 @@ def keeper_beside(
     name = _script_named(words)
     if name is None:
         return None
-    mentions = "wandb" in launch_file.text.lower() or bool(launch_file.sweeps)
+    mentions = speaks_of_wandb(launch_file.text) or bool(launch_file.sweeps)
     beside = _script_beside(launch_file, paths(name), mentions_wandb=mentions)
     if beside is None:
         return None
