@@ -20,8 +20,8 @@ __all__ = ["in_this_file", "with_sourced"]
 
 _MAX_FILES = 8
 _MAX_SIZE = 50_000
-# `source "$(dirname "$0")/traps.sh"`, `. ${BASH_SOURCE%/*}/traps.sh`, `source "$SCRIPT_DIR/traps.sh"`. Not `$HOME/traps.sh`:
-# that is another file than the project's.
+# `source "$(dirname "$0")/traps.sh"`, `. ${BASH_SOURCE%/*}/traps.sh`, `source "$SCRIPT_DIR/traps.sh"`. What stands in
+# `$HOME/traps.sh` is another file than the project's.
 _OWN_FOLDER = re.compile(
     r"(?:\$\([^()]*(?:\([^()]*\)[^()]*)*\)|\$\{(?:BASH_SOURCE|0)[^{}]*\}"
     r"|\$\{?(?:\w*(?:DIR|HERE|ROOT|FOLDER)|PWD)\}?)/",
