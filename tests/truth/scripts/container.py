@@ -7,22 +7,24 @@ import sys
 import time
 from pathlib import Path
 
-GRACE = 6.0
+GRACE = 4.0
 
 unshare = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
 container = subprocess.Popen([*unshare, *sys.argv[1:]])
+deadline = float("inf")
 
 
 def stop(signum, frame):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    global deadline
+    signal.signal(signum, signal.SIG_IGN)
     children = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
-    os.kill(int(children[0]), signal.SIGTERM)
+    os.kill(int(children[0]), signum)
     deadline = time.monotonic() + GRACE
-    while container.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    container.kill()  # the namespace ends with its process 1, and that with unshare
-    sys.exit(container.wait() & 0xFF)
 
 
-signal.signal(signal.SIGTERM, stop)
-sys.exit(container.wait())
+for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+    signal.signal(signum, stop)
+while container.poll() is None and time.monotonic() < deadline:
+    time.sleep(0.05)
+container.kill()  # the namespace ends with its process 1, and that with unshare
+sys.exit(container.wait() & 0xFF)
