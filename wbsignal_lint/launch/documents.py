@@ -15,16 +15,15 @@ from wbsignal_lint.launch.facts import Runner
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.shell_text import Redirect, ShellCommand, ShellText
+from wbsignal_lint.launch.submitting import WRITES, is_shell_word, program_of, runs_its_input, submitter_of, unquoted
 from wbsignal_lint.launch.words import unquoted_document
-from wbsignal_lint.launch.wrappers import MENTIONS, SCRIPT_READERS, SHELLS
+from wbsignal_lint.launch.wrappers import SCRIPT_READERS
 
-__all__ = ["Document", "documents_of", "is_job_script", "shebang_is_shell", "submitter_of"]
+__all__ = ["Document", "documents_of", "is_job_script", "shebang_is_shell"]
 
 _SHEBANG = re.compile(r"\s*#![^\n]*")
 _SHELL_SHEBANG = re.compile(r"#!.*?(?:^|[/\s!])(?:ba|z|da|k|a|fi|c|tc)?sh\b")
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:SBATCH|PBS|BSUB|\$ -|FLUX:|OAR)\b", re.MULTILINE)
-_QUOTES = str.maketrans("", "", "'\"{}")
-_WRITES = {">", ">>", ">|", "&>", "&>>"}
 _RUNS_FILES = SCRIPT_READERS | {"chmod"}
 _READS_YAML = {"kubectl", "oc", "argo", "kubectl.exe", "microk8s.kubectl", "k3s"}
 _PASS_ON = {"cat", "sed", "envsubst", "awk", "tr", "tee", "head", "grep", "cut"}
@@ -59,38 +58,38 @@ def documents_of(command: ShellCommand, shell: ShellText) -> Iterator[Document]:
         if redirect.body is None:
             continue
         if redirect.operator == "<<<":
-            if _is_read(command):
-                yield Document(_unquoted(redirect.body), _runner(command), True)
+            if runs_its_input(command):
+                yield Document(_unquoted(redirect.body), _runner(command, shell), True)
             continue
         if _becomes_script(command, redirect.body.text, shell):
             text = unquoted_document(redirect.body) if redirect.expands else redirect.body
-            yield Document(text, _runner(command), redirect.expands)
+            yield Document(text, _runner(command, shell), redirect.expands)
         elif _becomes_yaml(command):
             text = unquoted_document(redirect.body) if redirect.expands else redirect.body
-            yield Document(text, _runner(command), False, "yaml")
-    if _program(command) in ("echo", "printf"):
+            yield Document(text, _runner(command, shell), False, "yaml")
+    if program_of(command) in ("echo", "printf"):
         yield from _printed(command, shell)
 
 
 def _printed(command: ShellCommand, shell: ShellText) -> Iterator[Document]:
     """``echo "wandb agent $ID" | bash``, ``echo "wandb agent $ID" >> job.sh``."""
     arguments = command.words[1:]
-    if _program(command) == "echo":
+    if program_of(command) == "echo":
         while arguments and re.fullmatch(r"-[neE]+", arguments[0].text):
             if "n" in arguments[0].text:
                 return  # a part of a line; the rest of it comes from elsewhere
             arguments = arguments[1:]
     if not arguments or not _becomes_script(command, "", shell):
         return
-    if _program(command) == "printf":
+    if program_of(command) == "printf":
         for argument in arguments:
-            yield Document(_unquoted(argument), _runner(command), True)
+            yield Document(_unquoted(argument), _runner(command, shell), True)
         return
     pieces: list[MappedText] = []
     for argument in arguments:
         pieces.extend([MappedText.nowhere(" ")] * bool(pieces))
         pieces.append(_unquoted(argument))
-    yield Document(MappedText.joined(pieces), _runner(command), True)
+    yield Document(MappedText.joined(pieces), _runner(command, shell), True)
 
 
 def _unquoted(word: MappedText) -> MappedText:
@@ -105,55 +104,8 @@ def _unquoted(word: MappedText) -> MappedText:
     return word
 
 
-def _runner(command: ShellCommand) -> Runner:
-    return Runner("<<" if submitter_of(command) is None else "sbatch", command.whole.span)
-
-
-def submitter_of(command: ShellCommand) -> ShellCommand | None:
-    """Return the ``sbatch`` that submits what a command gets or prints as a job; ``None``: there is none."""
-    if not _is_read(command):
-        later = (one for one in command.pipeline.commands if one.stage > command.stage and _is_read(one))
-        command = next(later, command)
-    return command if _program(command) == "sbatch" else None
-
-
-def _program(command: ShellCommand) -> str:
-    return command.words[0].text.translate(_QUOTES).rpartition("/")[2]
-
-
-def _is_read(command: ShellCommand) -> bool:
-    """Whether a command runs what it reads: a shell or ``sbatch`` without a file, ``ssh host``, ``parallel``."""
-    texts = [word.text.translate(_QUOTES) for word in command.words]
-    names = [text.rpartition("/")[2] for text in texts]
-    if names[0] in MENTIONS:
-        return False
-    for index, name in enumerate(names):
-        # `ssh host 'bash -s'`
-        parts = name.split()
-        reader = next((part for part in parts if part in SHELLS), name)
-        if reader not in SCRIPT_READERS:
-            continue
-        following = texts[index + 1 :] if len(parts) <= 1 else parts[parts.index(reader) + 1 :]
-        if reader in SHELLS:
-            operands = [text for text in following if not text.startswith(("-", "+"))]
-            return "-s" in following or not operands or operands[0] in ("-", "/dev/stdin")
-        if reader == "ssh":
-            return not any(is_shell_word(text) for text in following) or _is_read_remotely(following)
-        if reader == "sbatch":
-            return not any(is_script_name(text) or text.startswith("--wrap") for text in following)
-        return True
-    return False
-
-
-def is_shell_word(text: str) -> bool:
-    """Whether a word names a shell."""
-    return any(part.rpartition("/")[2] in SHELLS for part in text.split())
-
-
-def _is_read_remotely(following: list[str]) -> bool:
-    parts = " ".join(following).split()
-    index = next(index for index, part in enumerate(parts) if part.rpartition("/")[2] in SHELLS)
-    return all(part.startswith("-") for part in parts[index + 1 :])
+def _runner(command: ShellCommand, shell: ShellText) -> Runner:
+    return Runner("<<" if submitter_of(command, shell) is None else "sbatch", command.whole.span)
 
 
 def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
@@ -161,17 +113,17 @@ def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
     if shebang_is_shell(body) is False:
         return False
     looks_like_one = is_job_script(body)
-    if _is_read(command):
+    if runs_its_input(command):
         return not (
-            _program(command) == "ssh" and len(command.words) > 2 and not _may_read(command) and not looks_like_one
+            program_of(command) == "ssh" and len(command.words) > 2 and not _may_read(command) and not looks_like_one
         )
     later = [one for one in command.pipeline.commands if one.stage > command.stage]
-    if any(_is_read(one) for one in later):
+    if any(runs_its_input(one) for one in later):
         return True
     passed_on = all(_passes_on(one) for one in later)
     for one in (command, *later):
         texts = [word.text for word in one.words]
-        if "tee" in (text.translate(_QUOTES) for text in texts[:4]):
+        if "tee" in (unquoted(text) for text in texts[:4]):
             targets = [text for text in texts[1:] if not text.startswith("-")]
             if any(_is_script_file(text, shell, looks_like_one=looks_like_one) for text in targets):
                 return True
@@ -181,23 +133,23 @@ def _becomes_script(command: ShellCommand, body: str, shell: ShellText) -> bool:
         ):
             return True
     # SCRIPT=$(cat <<EOF …): where it goes is not followed; a job script is one wherever it goes.
-    return looks_like_one and (command.block.kind == "substitution" or _program(command) == "read")
+    return looks_like_one and (command.block.kind == "substitution" or program_of(command) == "read")
 
 
 def _becomes_yaml(command: ShellCommand) -> bool:
     """Whether what a command gets is handed to Kubernetes, or written to a YAML file."""
     for one in (command, *(later for later in command.pipeline.commands if later.stage > command.stage)):
-        words = [word.text.translate(_QUOTES) for word in one.words]
+        words = [unquoted(word.text) for word in one.words]
         # The grammar loses a lone `-` in front of `<<`.
         from_input = words[-1] in ("-", "-f", "--filename", "-f-", "--filename=-") or "-" in words
         if words[0].rpartition("/")[2] in _READS_YAML and from_input:
             return True
         targets = [
-            redirect.target.text for redirect in one.redirects if redirect.operator in _WRITES and redirect.target
+            redirect.target.text for redirect in one.redirects if redirect.operator in WRITES and redirect.target
         ]
-        if _program(one) == "tee":
+        if program_of(one) == "tee":
             targets += words[1:]
-        if any(target.translate(_QUOTES).endswith((".yaml", ".yml")) for target in targets):
+        if any(unquoted(target).endswith((".yaml", ".yml")) for target in targets):
             return True
     return False
 
@@ -210,23 +162,23 @@ def _may_read(command: ShellCommand) -> bool:
         for index, word in enumerate(words)
         if not word.startswith("-") and not (index and re.fullmatch(r"-[BbcDEeFIiJLlmOopQRSWw]", words[index - 1]))
     ]
-    return len(operands) <= 1 or any(is_shell_word(word.translate(_QUOTES)) for word in operands)
+    return len(operands) <= 1 or any(is_shell_word(unquoted(word)) for word in operands)
 
 
 def _passes_on(command: ShellCommand) -> bool:
-    return _program(command) in _PASS_ON
+    return program_of(command) in _PASS_ON
 
 
 def _writes_script(redirect: Redirect, shell: ShellText, *, looks_like_one: bool) -> bool:
     return (
-        redirect.operator in _WRITES
+        redirect.operator in WRITES
         and redirect.target is not None
         and _is_script_file(redirect.target.text, shell, looks_like_one=looks_like_one)
     )
 
 
 def _is_script_file(target: str, shell: ShellText, *, looks_like_one: bool) -> bool:
-    name = target.translate(_QUOTES)
+    name = unquoted(target)
     if not name or name.startswith(("/dev/", "&")):
         return False
     return looks_like_one or is_script_name(name) or _is_run_later(name, shell)
@@ -242,11 +194,9 @@ def _files_run(shell: ShellText) -> frozenset[str]:
     """Return every word of the script that names what is run, submitted or made executable."""
     names: set[str] = set()
     for command in shell.commands:
-        words = [word.text.translate(_QUOTES) for word in command.words]
+        words = [unquoted(word.text) for word in command.words]
         names.add(words[0])
         if words[0].rpartition("/")[2] in _RUNS_FILES:
             names.update(words[1:])
-            names.update(
-                one.target.text.translate(_QUOTES) for one in command.redirects if one.operator == "<" and one.target
-            )
+            names.update(unquoted(one.target.text) for one in command.redirects if one.operator == "<" and one.target)
     return frozenset(name.removeprefix("./") for name in names)

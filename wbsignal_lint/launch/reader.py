@@ -12,7 +12,7 @@ from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
 from wbsignal_lint.launch.containers import ContainerStart, SweepCommand
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
-from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell, submitter_of
+from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
 from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart, moved_into
@@ -23,6 +23,7 @@ from wbsignal_lint.launch.shell import parse_shell
 from wbsignal_lint.launch.shell_text import Block, ShellCommand
 from wbsignal_lint.launch.sourcing import with_sourced
 from wbsignal_lint.launch.steps import ShellScript
+from wbsignal_lint.launch.submitting import submitter_of
 from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 from wbsignal_lint.launch.variables import Choices, Environment
 from wbsignal_lint.launch.words import Expander
@@ -248,7 +249,7 @@ class _Reading:
     @staticmethod
     def _submitted(command: ShellCommand, environment: Environment) -> tuple[Directive, ...]:
         """Return the options of the ``sbatch`` that submits what a command gets or prints."""
-        submitter = submitter_of(command) or command
+        submitter = submitter_of(command, environment.shell) or command
         choices = Choices(rounds=1)
         choices.start()
         expander = Expander(environment, submitter.position, submitter.block, choices)
