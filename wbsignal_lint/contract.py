@@ -21,12 +21,14 @@ __all__ = [
     "PREEMPTION_SIGNALS",
     "REFUSES_BOOL_STATUS",
     "SERVER_TIMEOUT",
+    "SYNCED_WITHOUT_EXIT",
     "Scenario",
     "State",
     "Verdict",
     "describe_outcome",
     "exit_code_for",
     "judge",
+    "kept_offline",
 ]
 
 SERVER_TIMEOUT = "about 5 minutes"
@@ -49,6 +51,9 @@ HAS_TERM_TIMEOUT = "0.28.2"
 
 REFUSES_BOOL_STATUS = "0.28.2"
 """The first wandb measured that fails on a bool as exit status; 0.25.1 recorded its number."""
+
+SYNCED_WITHOUT_EXIT = 1
+"""The exit code that ``wandb sync`` sends of a run in whose file there is none. Measured with wandb 0.31.0."""
 
 KEYBOARD_INTERRUPT_CODE = 255
 """What the client records when an unhandled KeyboardInterrupt ends the process; the server shows such a run KILLED."""
@@ -150,6 +155,19 @@ def describe_outcome(row: str, marked: bool, recorded: int | None) -> str:
     code = "no exit code" if recorded is None else f"exit code {recorded}"
     event = "an error" if row == "fails" else row
     return f"after {event}: {mark}{code} → {judge(marked, recorded)}"
+
+
+def kept_offline(outcome: str) -> str:
+    """Return what `describe_outcome` says as it is for a run that is offline (``WANDB_MODE=offline``).
+
+    The server hears of such a run when ``wandb sync`` sends its file. Where no exit code is in the file, ``wandb sync``
+    says 1, and the run is no crashed one: measured with wandb 0.31.0, tests/truth/test_contract.py.
+    """
+    event, arrow, _ = outcome.partition(" → ")
+    if not arrow or "no exit code" not in event:
+        return outcome
+    verdict = judge("preempting, " in event, SYNCED_WITHOUT_EXIT)
+    return f"{event}{arrow}offline: `wandb sync` gives the run exit code {SYNCED_WITHOUT_EXIT}, {verdict}"
 
 
 def signal_number(name: str) -> int | None:

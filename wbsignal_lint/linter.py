@@ -105,7 +105,7 @@ def _check_script(report: FileReport, options: LintOptions, tree: ast.Module) ->
         if isinstance(rule, ScriptRule) and script is not None:
             _ask(rule, lambda rule=rule: list(rule.check(script)), report)  # type: ignore[misc]
         elif isinstance(rule, LaunchRule) and launch is not None:
-            _ask(rule, lambda rule=rule: _mendable(rule.check(launch), report.text), report)  # type: ignore[misc]
+            _ask(rule, lambda rule=rule: _mendable(rule.find(launch), report.text), report)  # type: ignore[misc]
     if script is not None and len(script.program.modules) > 1:
         # Fixes of findings that nobody will see are not worth building.
         kept = filter(options.selection.keeps, report.diagnostics)
@@ -151,7 +151,7 @@ def _check_launch(report: FileReport, options: LintOptions, launch: LaunchFile) 
     """Ask the rules about a file that launches."""
     for rule in options.selection.rules():
         if isinstance(rule, LaunchRule):
-            _ask(rule, lambda rule=rule: list(rule.check(launch)), report)  # type: ignore[misc]
+            _ask(rule, lambda rule=rule: list(rule.find(launch)), report)  # type: ignore[misc]
 
 
 def _lint_host(report: FileReport, options: LintOptions, kind: Kind) -> None:

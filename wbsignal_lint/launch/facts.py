@@ -201,10 +201,20 @@ class LaunchFile:
     """Where Python sends SIGKILL to what it launches, and nothing milder before."""
     grace_periods: tuple[GracePeriod, ...] = ()
     """How long its containers have to end."""
+    recorded: Mapping[Span, bool] = field(default_factory=dict)
+    """Where commands stand whose runs W&B records, and whether it does so online."""
     sourced: tuple[Span, ...] = ()
     """The commands that source a file of the project. What that does is among the facts, and has their place."""
     path: Path | None = None
     """Where the file is, absolute; ``None`` if that isn't known."""
+
+    def is_offline(self, place: Span) -> bool:
+        """Whether the runs that a place speaks of are kept in a file (``WANDB_MODE=offline``), as far as one can tell.
+
+        That is what it overlaps, or else all that the file starts.
+        """
+        there = [online for span, online in self.recorded.items() if span.start < place.end and place.start < span.end]
+        return bool(self.recorded) and not any(there or self.recorded.values())
 
     @property
     def wandb_pins(self) -> tuple[Pin, ...]:

@@ -6,11 +6,8 @@ import re
 from collections.abc import Sequence
 
 from wbsignal_lint.launch.facts import Word
-from wbsignal_lint.launch.mapped import MappedText
-from wbsignal_lint.launch.shell_text import ShellCommand
-from wbsignal_lint.launch.words import Expander
 
-__all__ = ["is_switched_off", "is_told_to_record_nothing", "speaks_of_wandb"]
+__all__ = ["is_told_to_record_nothing", "speaks_of_wandb"]
 
 _MENTION = re.compile(
     # `# python other.py --wandb` is a command that isn't run; `# train.py logs to wandb` says something.
@@ -18,11 +15,6 @@ _MENTION = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _OFF = frozenset({"false", "0", "off", "no", "none", "disabled", "disable"})
-_ON = frozenset({"true", "1", "yes", "on"})
-_SWITCHED_OFF_HERE = re.compile(
-    r"(?<![\w-])WANDB_(?:MODE=[\"']?disabled|DISABLED=[\"']?(?:true|1|yes|on))\b", re.IGNORECASE
-)
-_SWITCH = re.compile(r"^wandb (enabled|online|disabled)\b", re.MULTILINE)
 _OPTION_AGAINST = re.compile(r"-{0,2}(?:no|disable|without)[-_]?wandb|-{1,2}wandb[-_](?:off|disabled?)", re.IGNORECASE)
 _OPTION_FOR = re.compile(
     r"\+{0,2}-{0,2}(?:\w+\.)*(?:(?:use|log|log_to|enable|with)[-_.])?wandb(?:[-_.](?:mode|log|logging|enabled?|active))?",
@@ -34,23 +26,6 @@ _REPORTS = re.compile(r"-{0,2}report[-_]to", re.IGNORECASE)
 def speaks_of_wandb(text: str) -> bool:
     """Whether the text mentions wandb elsewhere than in commands that are commented out."""
     return _MENTION.search(text) is not None
-
-
-def is_switched_off(command: ShellCommand, before: str, expander: Expander) -> bool:
-    """Whether the environment of a command tells the client to record nothing.
-
-    Args:
-        command: what starts a training process.
-        before: the script's text up to the command.
-        expander: knows what the variables are worth at the command.
-    """
-    switches = _SWITCH.findall(before)
-    if switches and switches[-1] == "disabled":
-        return True
-    if _SWITCHED_OFF_HERE.search(command.whole.text) is not None:
-        return True
-    mode, disabled = expander.words([MappedText.of('"$WANDB_MODE"'), MappedText.of('"$WANDB_DISABLED"')])
-    return (mode.value or "") == "disabled" or (disabled.value or "").lower() in _ON
 
 
 def is_told_to_record_nothing(words: Sequence[Word]) -> bool:

@@ -16,8 +16,9 @@ from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_sh
 from wbsignal_lint.launch.facts import AgentCommand, Command, Forwarding, LaunchFile, Runner, Word
 from wbsignal_lint.launch.hosts import read_hosted
 from wbsignal_lint.launch.hosts.parts import Arguments, ShellPart, moved_into
-from wbsignal_lint.launch.in_play import is_switched_off, speaks_of_wandb
+from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import Recording, Variables, recording_of, recording_under, told_in
 from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
 from wbsignal_lint.launch.shell_text import Block, ShellCommand
@@ -94,6 +95,7 @@ def read_shell(
     """
     reading = _Reading(uses_wandb, mentions_wandb=mentions_wandb or speaks_of_wandb(text))
     for snippet in snippets:
+        reading.variables = {} if isinstance(snippet, MappedText) else snippet.environment
         if isinstance(snippet, Arguments):
             reading.read_arguments(snippet)
         else:
@@ -104,6 +106,7 @@ def read_shell(
         tuple(_one_a_place(reading.agents)),
         tuple(reading.versions),
         _one_a_text(reading.scripts),
+        recorded=reading.recorded,
     )
 
 
@@ -131,6 +134,9 @@ class _Reading:
         self.commands: list[Command] = []
         self.agents: list[AgentCommand] = []
         self.versions: list[tuple[str, Span]] = []
+        self.recorded: dict[Span, bool] = {}
+        self.variables: Variables = {}
+        """What the script that is being read finds in its environment."""
         self.evaluations = 0
 
     def read(
@@ -149,6 +155,11 @@ class _Reading:
         ``submitted`` are the options of the command that submits it as a job, ``settings`` those of its shell.
         """
         place = len(self.scripts)
+        directives = (*directives_of(source), *submitted)
+        around = self.variables
+        for one in directives:
+            if one.name == "--export":
+                self.variables = {**self.variables, **told_in(one.value or "")}
         shell = parse_shell(source)
         environment = Environment(shell, outer, position, block)
         run_arguments = _functions_that_run_arguments(shell.commands)
@@ -171,10 +182,11 @@ class _Reading:
                         depth + 1,
                         self._submitted(command, environment),
                     )
+        self.variables = around
         script = ShellScript(
             source,
             steps_of(shell, environment, runs),
-            (*directives_of(source), *submitted),
+            directives,
             runners,
             _shell_of(source.text, runners),
             settings or _settings_of(source.text),
@@ -201,16 +213,24 @@ class _Reading:
             words = expander.words(command.words)
             for run in unwrap(words, run_arguments):
                 if isinstance(run, Innermost):
+                    agents = len(self.agents)
                     noted = self._note(run.words, command, (*runners, *run.runners))
                     own = replace(noted, runners=run.runners)
+                    agent = agent_of(own)
                     trainer = trainer_of(own, self.uses_wandb, mentions_wandb=self.mentions_wandb)
-                    before = environment.shell.source.text[: command.position]
-                    if trainer is not None and is_switched_off(command, before, expander):
-                        trainer = None
-                    runs.append(Run(own, agent_of(own), trainer))
+                    if agent is not None or trainer is not None:
+                        recording = recording_of(command, expander, self.variables)
+                        if recording is Recording.NOTHING:
+                            agent = trainer = None
+                            del self.agents[agents:]
+                        else:
+                            self.recorded[command.whole.span] = recording is Recording.ONLINE
+                    runs.append(Run(own, agent, trainer))
                 elif isinstance(run, Script) and depth < _MAX_NESTING:
                     reader = run.runners[-1].span
                     rest = tuple(words[next((at for at, word in enumerate(words) if word.span == reader), 0) :])
+                    around = self.variables
+                    self.variables = {**around, **told_in(_up_to(command.whole, run.text))}
                     inner = self.read(
                         run.text,
                         environment,
@@ -221,6 +241,7 @@ class _Reading:
                         options_of(words),
                         options_set(word.value or "" for word in rest) if rest[0].program in SHELLS else (),
                     )
+                    self.variables = around
                     runs.append(Run(Command(rest, command.whole.span, run.runners[:-1]), inner=inner))
         self.agents[first_agent:] = _agreed(self.agents[first_agent:], complete=choices.is_exhausted)
         agreed = {agent.span: agent.forwarding for agent in self.agents[first_agent:]}
@@ -259,6 +280,7 @@ class _Reading:
         """Read a document that shell stands in, such as YAML for ``kubectl apply -f -``."""
         for part in read_hosted(document.text.text, document.host or "").parts:
             moved = moved_into(part, document.text)
+            self.variables = moved.environment
             if isinstance(moved, Arguments):
                 self.read_arguments(moved)
             else:
@@ -268,7 +290,15 @@ class _Reading:
         """Read a list of arguments that no shell reads, such as the command of a container."""
         for run in unwrap([argument.word() for argument in part.arguments], {}):
             if isinstance(run, Innermost):
-                self._keep(Command(run.words, part.span, run.runners))
+                command = Command(run.words, part.span, run.runners)
+                options = " ".join(argument.text.text for argument in part.arguments)
+                recording = recording_under({**self.variables, **told_in(options)})
+                starts = agent_of(command) is not None
+                if starts or trainer_of(command, self.uses_wandb, mentions_wandb=True) is not None:
+                    if recording is Recording.NOTHING:
+                        continue
+                    self.recorded[part.span] = recording is Recording.ONLINE
+                self._keep(command)
             else:
                 self.read(run.text, None, 0, None, run.runners, 1)
 
@@ -281,6 +311,12 @@ class _Reading:
             pin = _PIN.fullmatch(word.pattern)
             if pin is not None:
                 self.versions.append((pin[1], word.span))
+
+
+def _up_to(whole: MappedText, inner: MappedText) -> str:
+    """Return what of a command stands in front of the text in it that it has a shell read."""
+    start = inner.span.start
+    return "".join(char for char, at in zip(whole.text, whole.starts, strict=True) if at < start)
 
 
 def _shell_of(text: str, runners: tuple[Runner, ...]) -> str | None:

@@ -6,8 +6,10 @@ import abc
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from wbsignal_lint.contract import kept_offline
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity, Span
 
 if TYPE_CHECKING:
@@ -112,4 +114,10 @@ class LaunchRule(Rule):
 
     @abc.abstractmethod
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield what this rule finds in a launch file, as if its runs were online."""
+
+    def find(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield what this rule finds in a launch file."""
+        for found in self.check(launch):
+            is_offline = launch.is_offline(found.span if found.scope is None else found.scope)
+            yield replace(found, outcome=kept_offline(found.outcome)) if is_offline else found

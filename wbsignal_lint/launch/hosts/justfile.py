@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from wbsignal_lint.launch.documents import shebang_is_shell
 from wbsignal_lint.launch.hosts.makefile import without_prefix
 from wbsignal_lint.launch.hosts.parts import Hosted, ShellPart, substituted, unknown_name
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import MODE_VARIABLES, told_in
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = ["read_justfile"]
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*:=[ \t]*(.*)", re.ASCII)
+_ASSIGNMENT = re.compile(r"(export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*:=[ \t]*(.*)", re.ASCII)
+_EXPORT_SETTING = re.compile(r"set[ \t]+export(?:[ \t]*:=[ \t]*true)?[ \t]*$", re.MULTILINE)
 _STRING = re.compile(r"\"([^\"\\]*)\"|'([^']*)'")
 _RECIPE = re.compile(r"@?[A-Za-z_][\w-]*(?:[ \t][^:\n]*|[ \t]*):(?!=)", re.ASCII)
 _SHELL_SETTING = re.compile(r"set[ \t]+(?:windows-)?shell[ \t]*:=[ \t]*\[[ \t]*[\"']([^\"']*)")
@@ -23,7 +26,8 @@ _EXPRESSION = re.compile(r"\{\{\{\{|\{\{(.*?)\}\}", re.DOTALL)
 def read_justfile(text: str) -> Hosted:
     """Find what the recipes of a justfile run."""
     variables: dict[str, MappedText | None] = {}
-    recipes: list[list[MappedText]] = []
+    recipes: list[tuple[str, list[MappedText]]] = []
+    exported: set[str] = set()
     body: list[MappedText] | None = None
     for match in _LINE.finditer(text):
         line = match[0]
@@ -39,20 +43,30 @@ def read_justfile(text: str) -> Hosted:
             return Hosted()
         assignment = _ASSIGNMENT.match(line)
         if assignment is not None:
-            variables[assignment[1]] = _value(assignment, match.start())
+            variables[assignment[2]] = _value(assignment, match.start())
+            if assignment[1] is not None:
+                exported.add(assignment[2])
+        elif _EXPORT_SETTING.match(line):
+            exported.update(MODE_VARIABLES)
         elif _RECIPE.match(line):
             body = []
-            recipes.append(body)
-    return Hosted(tuple(part for recipe in recipes for part in _parts(recipe, variables)))
+            recipes.append((line, body))
+    values = ((name, variables.get(name)) for name in MODE_VARIABLES if name in exported)
+    environment = {name: value.text for name, value in values if value is not None}
+    parts: list[ShellPart] = []
+    for head, recipe in recipes:
+        own = {name: value for name, value in told_in(head).items() if f"${name}" in head}
+        parts += (replace(part, environment={**environment, **own}) for part in _parts(recipe, variables))
+    return Hosted(tuple(parts))
 
 
 def _value(assignment: re.Match[str], offset: int) -> MappedText | None:
     """Return the value of ``name := "text"``; anything else is made when the recipe runs."""
-    string = _STRING.fullmatch(assignment[2].split(" #")[0].strip())
+    string = _STRING.fullmatch(assignment[3].split(" #")[0].strip())
     if string is None:
         return None
     inner = string[1] if string[1] is not None else string[2]
-    return MappedText.of(inner, offset + assignment.start(2) + assignment[2].index(inner, 1))
+    return MappedText.of(inner, offset + assignment.start(3) + assignment[3].index(inner, 1))
 
 
 def _parts(recipe: list[MappedText], variables: dict[str, MappedText | None]) -> list[ShellPart]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wbsignal_lint.launch.hosts.parts import Hosted, ShellPart, substituted, unknown_name
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import MODE_VARIABLES, Variables
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = ["read_makefile"]
@@ -59,7 +60,11 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self.text = text
         self.variables: dict[str, _Variable] = {}
-        self.recipes: list[list[MappedText]] = []
+        self.recipes: list[tuple[str, list[MappedText]]] = []
+        """The targets of each, and its lines."""
+        self.exported: set[str] = set()
+        self.of_targets: dict[str, Variables] = {}
+        """What is exported to the recipes of single targets."""
         self.one_shell = False
 
     def read(self) -> Hosted:
@@ -70,15 +75,27 @@ class _Reading:
         ):
             return Hosted()
         parts: list[ShellPart] = []
-        for recipe in self.recipes:
+        for targets, recipe in self.recipes:
+            environment = self._environment(targets)
             # make puts the variables in first: one that is a `define` becomes several lines.
             expanded = [self._expanded(line) for line in recipe]
             lines = [without_prefix(part) for line in expanded for part in _split(line)]
             if self.one_shell and lines:
-                parts.append(ShellPart(MappedText.joined(lines)))
+                parts.append(ShellPart(MappedText.joined(lines), environment))
             else:
-                parts.extend(ShellPart(line) for line in lines if line.text.strip())
+                parts.extend(ShellPart(line, environment) for line in lines if line.text.strip())
         return Hosted(tuple(parts))
+
+    def _environment(self, targets: str) -> Variables:
+        """Return what the recipes of some targets find in their environment."""
+        found: dict[str, str] = {}
+        for name in self.exported.intersection(self.variables):
+            variable = self.variables[name]
+            if variable.is_clear and variable.values:
+                found[name] = self._expanded(variable.values[0]).text
+        for target in targets.split():
+            found.update(self.of_targets.get(target, {}))
+        return found
 
     def _lines(self) -> None:
         """Sort the lines into recipes and variables."""
@@ -100,17 +117,31 @@ class _Reading:
             elif (assignment := _ASSIGNMENT.match(text)) is not None:
                 value = _without_comment(line[assignment.end() :])
                 self.variables.setdefault(assignment[1], _Variable()).add(value, assignment[2] or "")
+                if "export" in text[: assignment.start(1)].split():
+                    self._export([assignment[1]])
             elif _TARGET_ASSIGNMENT.match(text):
                 name = text.split(":", 1)[1].split("=")[0].split()[-1].rstrip("+?:")
                 self.variables.setdefault(name, _Variable()).is_clear = False
-            elif _DIRECTIVE.match(text):
-                continue  # inside a recipe, too
+                targets, _, assigned = text.partition(":")
+                if name in MODE_VARIABLES and "export" in assigned.split("=")[0].split():
+                    value_text = assigned.partition("=")[2].strip()
+                    for target in targets.split():
+                        self.of_targets[target] = {**self.of_targets.get(target, {}), name: value_text}
+            elif _DIRECTIVE.match(text):  # inside a recipe, too
+                words = text.partition("#")[0].split()
+                if words[0] == "export":
+                    self._export(words[1:] or MODE_VARIABLES)
             elif _RULE.match(text):
+                if text.startswith(".EXPORT_ALL_VARIABLES"):
+                    self._export(MODE_VARIABLES)
                 recipe = []
-                self.recipes.append(recipe)
                 head, semicolon, _ = text.partition(";")
+                self.recipes.append((head.partition(":")[0], recipe))
                 if semicolon:
                     recipe.append(_recipe_line(line[len(head) + 1 :]))
+
+    def _export(self, names: Iterable[str]) -> None:
+        self.exported.update(name for name in names if name in MODE_VARIABLES)
 
     def _logical_line(self, position: int) -> tuple[MappedText, int]:
         """Return a line with those it is continued in, and the position behind them."""

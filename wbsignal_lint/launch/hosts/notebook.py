@@ -6,11 +6,13 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wbsignal_lint.cells import Cell, cells_of
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.hosts.parts import Hosted, ShellPart, substituted, unknown_name
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import MODE_VARIABLES, Variables
 
 __all__ = ["python_of", "read_notebook"]
 
@@ -25,12 +27,25 @@ _MAGIC_LINE = re.compile(
     r"(?P<magic>[!%?](?:[^\n]*\\\n)*[^\n]*)|^(?P<help_indent>[ \t]*)(?P<help>[%\w.]+\?\??)[ \t]*$",
     re.MULTILINE,
 )
+_SETS = re.compile(
+    r"^(?:%(?:set_)?env[ \t]+|(?:os\.)?environ(?:\[|\.setdefault\(|\.update\((?:\{[^}\n]*?)?)|os\.putenv\()[\"']?"
+    rf"(?P<name>{'|'.join(MODE_VARIABLES)})[\"']?\]?[ \t]*[=:, \t][ \t]*[\"']?(?P<value>\w+)",
+    re.MULTILINE,
+)
+"""``%env WANDB_MODE=disabled``, ``os.environ["WANDB_MODE"] = "disabled"``, not in a branch or function."""
 _FILLED_IN = re.compile(r"\$\$(?=\w)|(?<![$\w])\{([A-Za-z_][^{}\n]*)\}")
 
 
 def read_notebook(text: str) -> Hosted:
     """Find the shell of a notebook: ``!command``, ``%%bash`` cells. What its Python launches is read as Python."""
-    return Hosted(tuple(part for cell in cells_of(text) for part in _parts(text, cell)))
+    settings = [(match.end(), match["name"], match["value"]) for match in _SETS.finditer(text)]
+    parts = (part for cell in cells_of(text) for part in _parts(text, cell))
+
+    def environment(part: ShellPart) -> Variables:
+        """Return what the cells above have set: the kernel's environment is that of the commands it runs."""
+        return {name: value for at, name, value in settings if at <= part.text.span.start}
+
+    return Hosted(tuple(replace(part, environment=environment(part)) if settings else part for part in parts))
 
 
 def _parts(text: str, cell: Cell) -> Iterator[ShellPart]:

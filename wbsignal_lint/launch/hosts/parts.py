@@ -10,6 +10,7 @@ from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, ShellForm, SweepCommand
 from wbsignal_lint.launch.facts import UNKNOWN_PART, OptionSlot, Unknown, Word
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import Variables
 
 __all__ = ["Argument", "Arguments", "Hosted", "ShellPart", "moved_into", "substituted", "unknown_name"]
 
@@ -22,6 +23,8 @@ class ShellPart:
     """A piece of shell that one shell runs."""
 
     text: MappedText
+    environment: Variables = field(default_factory=dict)
+    """What the host puts into its environment."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Arguments:
     arguments: tuple[Argument, ...]
     span: Span
     """From the first to the last character of what launches it, keys and brackets included."""
+    environment: Variables = field(default_factory=dict)
+    """What the host puts into its environment."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Hosted:
 def moved_into(part: ShellPart | Arguments, outer: MappedText) -> ShellPart | Arguments:
     """Return a part of a text that itself stands in a file, with places in that file."""
     if isinstance(part, ShellPart):
-        return ShellPart(_moved(part.text, outer))
+        return replace(part, text=_moved(part.text, outer))
     arguments = tuple(
         replace(
             one,
@@ -78,7 +83,8 @@ def moved_into(part: ShellPart | Arguments, outer: MappedText) -> ShellPart | Ar
         )
         for one in part.arguments
     )
-    return Arguments(arguments, Span(outer.starts[part.span.start], outer.ends[part.span.end - 1]))
+    span = Span(outer.starts[part.span.start], outer.ends[part.span.end - 1])
+    return Arguments(arguments, span, part.environment)
 
 
 def _moved(text: MappedText, outer: MappedText) -> MappedText:

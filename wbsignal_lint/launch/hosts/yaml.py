@@ -14,8 +14,10 @@ from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, SweepCommand
 from wbsignal_lint.launch.facts import OptionSlot, Word
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart, substituted
+from wbsignal_lint.launch.hosts.yaml_environment import environment_of
 from wbsignal_lint.launch.hosts.yaml_text import YamlFile
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import Recording, Variables, recording_under, told_in
 
 __all__ = ["read_yaml"]
 
@@ -53,24 +55,27 @@ class _Reading:
         self.container_starts: list[ContainerStart] = []
         self.grace_periods: list[GracePeriod] = []
         self.is_compose = False
+        self.variables: Variables = {}
+        """What the part of the file that is being read finds in its environment."""
 
     def read(self) -> Hosted:
         seen: set[int] = set()
         for root in self.file.documents():
             services = _values(root).get("services")
             self.is_compose = isinstance(services, yaml.MappingNode)
-            pending = [root]
+            pending: list[tuple[yaml.Node, Variables]] = [(root, {})]
             while pending:
-                node = pending.pop()
+                node, self.variables = pending.pop()
                 if id(node) in seen:
                     continue
                 seen.add(id(node))
                 if isinstance(node, yaml.MappingNode):
+                    self.variables = {**self.variables, **environment_of(node)}
                     self._mapping(_values(node))
                     self._grace(_values(node), node)
-                    pending.extend(reversed([value for _, value in node.value]))
+                    pending.extend((value, self.variables) for _, value in reversed(node.value))
                 elif isinstance(node, yaml.SequenceNode):
-                    pending.extend(reversed(node.value))
+                    pending.extend((value, self.variables) for value in reversed(node.value))
         return Hosted(
             tuple(self.parts),
             self.file.is_whole,
@@ -116,6 +121,8 @@ class _Reading:
             if text is None or self.file.is_template(element):
                 return
             words.append(Word(text.text, text.span, text, slot=self._slot(element, command)))
+        if recording_under(told_in(" ".join(word.pattern for word in words))) is Recording.NOTHING:
+            return
         name = None if program is None else self.file.scalar(program)
         named = None if name is None else Word(name.text, name.span, name)
         self.sweeps.append(SweepCommand(tuple(words), self._span(command), program=named))
@@ -161,7 +168,7 @@ class _Reading:
     def _script(self, lines: list[MappedText]) -> None:
         if lines:
             pieces = [piece for line in lines for piece in (MappedText.nowhere("\n"), line)][1:]
-            self.parts.append(ShellPart(MappedText.joined(pieces)))
+            self.parts.append(ShellPart(MappedText.joined(pieces), self.variables))
 
     def _as_host_gives(self, text: MappedText) -> MappedText:
         """Replace what compose fills in; ``$$`` is the dollar sign that the shell gets."""
@@ -182,10 +189,12 @@ class _Reading:
                 arguments.append(self._argument(text, element, node))
         if arguments:
             span = Span(nodes[0].start_mark.index, max(node.end_mark.index for node in nodes))
-            self.parts.append(Arguments(tuple(arguments), Span(span.start, self._end(span.end))))
+            self.parts.append(Arguments(tuple(arguments), Span(span.start, self._end(span.end)), self.variables))
 
     def _container(self, values: dict[str, yaml.Node]) -> None:
         """Note what a container of a pod or a service of compose starts; without a program it is the image's affair."""
+        if recording_under(self.variables) is Recording.NOTHING:
+            return
         words: list[Word] = []
         nodes = [values[key] for key in ("entrypoint", "command", "args") if key in values]
         if not nodes or nodes[0] is values.get("args"):

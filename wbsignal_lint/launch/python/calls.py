@@ -10,6 +10,7 @@ from wbsignal_lint.launch.hosts.parts import Arguments
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.python.combining import combined, concatenated, split_words
 from wbsignal_lint.launch.python.expressions import each_of
+from wbsignal_lint.launch.python.interpreter import OWN_ENVIRONMENT
 from wbsignal_lint.launch.python.launchers import launcher_of
 from wbsignal_lint.launch.python.launching import Launching
 from wbsignal_lint.launch.python.literals import Source
@@ -56,6 +57,7 @@ _SUBMITTED = _names(
     "Process Thread Timer delayed add_job spawn start_soon create_task partial register"
 )
 """Calls that run a function they are given, by their last names."""
+_SETS_VARIABLES = _names("os.environ.update os.environ.setdefault os.environ.__setitem__ os.putenv")
 _FILES = frozenset(
     {"open", "io.open", "codecs.open", "tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "os.fdopen"}
 )
@@ -138,9 +140,20 @@ class Calls(Launching):
         elif path in ("enumerate", "zip") and first is not None:
             number = (Element(UNKNOWN),) if path == "enumerate" else ()
             return _rows([*number, *arguments])
+        elif path in _SETS_VARIABLES:
+            self._set_variables(arguments, keywords)
         elif path == "dict":
             return Table(keywords)
         return Named(f"{path}()")
+
+    def _set_variables(self, arguments: Sequence[Element], keywords: dict[str, Value]) -> None:
+        """``os.environ.update(WANDB_MODE="disabled")``, ``os.putenv("WANDB_MODE", "disabled")``."""
+        entries = dict(keywords)
+        if len(arguments) == 1 and isinstance(arguments[0].value, Table):
+            entries = {**arguments[0].value.entries, **entries}
+        elif len(arguments) == 2:
+            entries = {arguments[0].text.value: arguments[1].value}
+        self.scopes[0][OWN_ENVIRONMENT] = Table({**self.own_environment.entries, **entries})
 
     def _path_of(self, arguments: Sequence[Element], node: ast.Call) -> Value:
         values: list[Value] = []

@@ -236,6 +236,8 @@ class Expressions:
             return self.sum(left, right, node.left, node.right)
         if isinstance(node.op, ast.Mod) and isinstance(left, Text):
             return self._percent(left, node.right, right)
+        if isinstance(node.op, ast.BitOr) and isinstance(right, Table):
+            return Table({**(left.entries if isinstance(left, Table) else {}), **right.entries})
         if isinstance(node.op, ast.Div):
             return self._path(left, right, node)
         return UNKNOWN

@@ -26,13 +26,17 @@ from wbsignal_lint.launch.python.values import (
     Value,
     alternatives,
 )
+from wbsignal_lint.launch.recording import MODE_VARIABLES
 
-__all__ = ["Interpreter"]
+__all__ = ["OWN_ENVIRONMENT", "Interpreter"]
 
 _MAX_DEPTH = 8
 """Calls of functions of the file that are followed into one another."""
 _MAX_STATEMENTS = 20_000
 """Statements that are gone through in one file, repeated ones included."""
+OWN_ENVIRONMENT = "os.environ"
+"""Its name, which is also the place in the module's scope where it is kept: no variable can be called so."""
+_COPIES = frozenset({"os.environ.copy()", "copy.copy()", "copy.deepcopy()"})
 _GROWS = frozenset({"append", "extend", "insert"})
 
 
@@ -191,10 +195,31 @@ class Interpreter(Expressions):
             base = self.value(target.value)
             if isinstance(base, Instance):
                 base.attributes[target.attr] = value
+        elif isinstance(target, ast.Subscript):
+            key = self.value(target.slice)
+            if isinstance(key, Text) and key.value in MODE_VARIABLES:
+                self.set_variable(target.value, key.value, value)
         else:
             for child in ast.iter_child_nodes(target):
                 if isinstance(child, ast.expr):
                     self.value(child)
+
+    def set_variable(self, environment: ast.expr, name: str, value: Value) -> None:
+        """Set a variable of the own environment, or of one that is made to be handed on: ``env = dict(os.environ)``."""
+        held = self.value(environment)
+        if isinstance(held, Named) and held.path == OWN_ENVIRONMENT:
+            self.scopes[0][OWN_ENVIRONMENT] = Table({**self.own_environment.entries, name: value})
+        elif isinstance(environment, ast.Name) and (
+            isinstance(held, Table) or (isinstance(held, Named) and held.path in _COPIES)
+        ):
+            entries = held.entries if isinstance(held, Table) else {}
+            self.rebind(environment.id, Table({**entries, name: value}))
+
+    @property
+    def own_environment(self) -> Table:
+        """What the file itself has put into ``os.environ`` up to here."""
+        held = self.scopes[0].get(OWN_ENVIRONMENT)
+        return held if isinstance(held, Table) else Table()
 
     def rebind(self, place: str, value: Value) -> None:
         """Give a variable that a method has changed its new value, in the scope it lives in."""

@@ -15,7 +15,19 @@ from wbsignal_lint.launch.python.combining import merged_lists, split_words
 from wbsignal_lint.launch.python.interpreter import Interpreter
 from wbsignal_lint.launch.python.launchers import Launcher, Reads
 from wbsignal_lint.launch.python.literals import Source
-from wbsignal_lint.launch.python.values import UNKNOWN, Const, Element, File, Hole, Items, Text, Value, alternatives
+from wbsignal_lint.launch.python.values import (
+    UNKNOWN,
+    Const,
+    Element,
+    File,
+    Hole,
+    Items,
+    Table,
+    Text,
+    Value,
+    alternatives,
+)
+from wbsignal_lint.launch.recording import MODE_VARIABLES, Variables
 from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.wrappers import SCRIPT_READERS
 
@@ -30,6 +42,8 @@ class Launching(Interpreter):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.parts: list[ShellPart | Arguments] = []
+        self._variables: Variables = {}
+        """What is in the environment of what is launched."""
         self.slots: dict[int, OptionSlot] = {}
         """Where elements of lists, which may be joined to a text, take a further one, by the offset they end at."""
         self._files: list[File] = []
@@ -119,6 +133,7 @@ class Launching(Interpreter):
     def launch(self, launcher: Launcher, node: ast.Call, arguments: list[Element], keywords: dict[str, Value]) -> None:
         """Note what a launching call runs, in every way its command can turn out."""
         span = self.source.span(node)
+        self._variables = self._environment_of(keywords)
         reads, position = launcher.reads, launcher.position
         if launcher.tail:
             arguments = arguments[: -launcher.tail]
@@ -160,6 +175,13 @@ class Launching(Interpreter):
                 elif reads is Reads.EITHER:
                     self._note([Element(one)], span, keywords)
 
+    def _environment_of(self, keywords: dict[str, Value]) -> Variables:
+        """Return what a launching call puts into the environment, as far as the wandb client asks for it."""
+        given = keywords.get("env")
+        entries = {**self.own_environment.entries, **(given.entries if isinstance(given, Table) else {})}
+        values = ((name, entries.get(name)) for name in MODE_VARIABLES)
+        return {name: value.value for name, value in values if isinstance(value, Text)}
+
     def _whole(self, node: ast.expr, text: str) -> MappedText:
         span = self.source.span(node)
         return MappedText(text, [span.start] * len(text), [span.end] * len(text))
@@ -168,7 +190,7 @@ class Launching(Interpreter):
         for one in alternatives(value):
             if isinstance(one, Text) and one.parts:
                 self._note_run([word.text.value for word in split_words(one, quotes=True).elements])
-                self.parts.append(ShellPart(one.mapped))
+                self.parts.append(ShellPart(one.mapped, self._variables))
 
     def _note_run(self, words: Sequence[str]) -> None:
         """Note which of the words of a command can name a file that it runs."""
@@ -190,7 +212,7 @@ class Launching(Interpreter):
         )
         if not arguments:
             return
-        self.parts.append(Arguments(arguments, _place_of(arguments, span)))
+        self.parts.append(Arguments(arguments, _place_of(arguments, span), self._variables))
         given = keywords.get("input")
         program = texts[0].value.rpartition("/")[2]
         if given is not None and program in SCRIPT_READERS:
