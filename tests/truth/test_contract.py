@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from wbsignal_lint.contract import DOCUMENTED, Column, Scenario, judge
+from wbsignal_lint.contract import DOCUMENTED, SYNCED_WITHOUT_EXIT, Column, Scenario, judge
+from wbsignal_lint.drill.environment import client_environment
 from wbsignal_lint.drill.loopback import Loopback
 from wbsignal_lint.drill.measurement import Plan, drill
 
@@ -53,6 +56,29 @@ def test_a_run_ends_in_the_state_that_the_documentation_says(
     assert (verdict.state, verdict.delayed) == DOCUMENTED[scenario][list(Column).index(column)], measured.output
     # A drill reads an offline log; it is only as good as this: a server is told neither more nor less.
     assert told == ((run.marked, run.recorded) if mode == "online" else (False, None)), measured.output
+
+
+def test_an_offline_run_without_an_exit_code_is_synced_as_one_that_failed(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    # The client of a run that is killed at once writes nothing down.
+    script.write_text(
+        "import os, signal, time, wandb\n"
+        "run = wandb.init(project='drill')\n"
+        "for step in range(20):\n    run.log({'step': step})\n    time.sleep(0.1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    with Loopback() as server:
+        offline = client_environment(os.environ, tmp_path, server.url, "offline")
+        killed = subprocess.run([sys.executable, str(script)], env=offline, capture_output=True, timeout=60)
+        (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+        before = list(server.told)
+        online = client_environment(os.environ, tmp_path, server.url, "online")
+        subprocess.run([sys.executable, "-m", "wandb", "sync", str(folder)], env=online, check=True, timeout=60)
+        told = server.told_about(folder.name.rpartition("-")[2])
+
+    assert killed.returncode == -signal.SIGKILL
+    assert not before
+    assert told == (False, SYNCED_WITHOUT_EXIT)
 
 
 def test_every_row_of_the_table_is_drilled() -> None:

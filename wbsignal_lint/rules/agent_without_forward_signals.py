@@ -69,7 +69,8 @@ class AgentWithoutForwardSignals(LaunchRule):
     `wandb agent $FLAGS $SWEEP`. A single unknown word, as in `wandb agent $1`, is the sweep id and is reported. An
     `echo` is read only where what it prints is run: `echo "wandb agent $ID" | bash`, `… >> job.sh`. In Python only what
     is really started counts: not what is printed, logged, compared, written as prose, or kept in a list that nothing
-    runs; nor a list to which some branch appends the option.
+    runs; nor a list to which some branch appends the option. Agents whose runs record nothing: `WANDB_MODE=disabled`,
+    in the shell or in what its host puts into its environment (`env:`, `ENV`, `export`, `%env`, `os.environ`).
 
     ## Source
 

@@ -55,6 +55,7 @@ class Interpreter(Expressions):
 
     def run(self, tree: ast.Module) -> None:
         """Go through a file: its body, then the functions that nothing in it calls."""
+        self.scopes[0][OWN_ENVIRONMENT] = Table()
         self.block(tree.body)
         done = 0
         while done < len(self._functions):
