@@ -180,18 +180,22 @@ cell_lines = st.sampled_from(
     indent=st.sampled_from([None, 1, 4]),
     as_list=st.booleans(),
     html=st.booleans(),
+    first_sheet=st.none() | st.integers(0, 4),
 )
 def test_only_the_mended_lines_of_a_notebook_change(
-    cells: list[list[str]], ascii_only: bool, indent: int | None, as_list: bool, html: bool
+    cells: list[list[str]], ascii_only: bool, indent: int | None, as_list: bool, html: bool, first_sheet: int | None
 ) -> None:
-    document = {
-        "metadata": {"source": ["!wandb agent x"]},
-        "cells": [
-            {"source": lines if as_list else "".join(lines), "cell_type": "code", "metadata": {}, "outputs": []}
-            for lines in cells
-        ],
-        "nbformat": 4,
-    }
+    key = "source" if first_sheet is None else "input"
+    written = [
+        {key: lines if as_list else "".join(lines), "cell_type": "code", "metadata": {}, "outputs": []}
+        for lines in cells
+    ]
+    document: dict[str, Any] = {"metadata": {"source": ["!wandb agent x"]}}
+    if first_sheet is None:
+        document |= {"cells": written, "nbformat": 4}
+    else:  # format 3
+        sheets = [{"cells": written[:first_sheet]}, {"metadata": {}, "cells": written[first_sheet:]}]
+        document |= {"nbformat": 3, "worksheets": sheets}
     raw = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
     raw = raw.replace("<", "\\u003c").replace("&", "\\u0026") if html else raw
     decoded = decode(raw.encode(), Kind.NOTEBOOK)

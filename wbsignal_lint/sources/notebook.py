@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +59,14 @@ class Notebook:
             raise DamagedNotebook(f"not a notebook: {error.msg}", error.lineno, error.colno) from None
         except (RecursionError, ValueError) as error:
             raise DamagedNotebook(f"not a notebook: {error}") from None
-        cells = document.get("cells") if isinstance(document, dict) else None
-        # Formats before 4 have worksheets instead: nothing that would be read.
-        self._sources = self._find_sources(cells) if isinstance(cells, list) else []
+        places = _Places(raw)
+        sheets = document.get("worksheets") if isinstance(document, dict) else None
+        if isinstance(document, dict) and isinstance(document.get("cells"), list):
+            self._sources = list(_sources(document["cells"], places.sources("cells"), "source", 1))
+        elif isinstance(sheets, list):
+            self._sources = _old_sources(sheets, places)
+        else:
+            self._sources = []
 
     @property
     def text(self) -> str:
@@ -103,19 +109,29 @@ class Notebook:
         between = old[strings[0].end() : strings[1].start()] if len(strings) > 1 else f",{opening[1:] or ' '}"
         return opening + between.join(lines) + closing
 
-    def _find_sources(self, cells: list[Any]) -> list[_Source]:
-        places = _Places(self.raw)
-        found: list[_Source] = []
-        for index, cell in enumerate(cells):
-            if not isinstance(cell, dict) or cell.get("cell_type") != "code":
-                continue
-            source = cell.get("source")
-            if isinstance(source, list) and all(isinstance(line, str) for line in source):
-                source = "".join(source)
-            if isinstance(source, str):
-                start, end = places.source_of(index)
-                found.append(_Source(index + 1, start, end, source))
-        return found
+
+def _old_sources(sheets: list[Any], places: _Places) -> list[_Source]:
+    """Return the code cells of format 3: it has them in worksheets, and calls their text ``input``."""
+    found: list[_Source] = []
+    number = 1
+    for sheet, position in zip(sheets, places.elements("worksheets"), strict=True):
+        cells = sheet.get("cells") if isinstance(sheet, dict) else None
+        if isinstance(cells, list):
+            found += _sources(cells, places.sources("cells", "input", position), "input", number)
+            number += len(cells)
+    return found
+
+
+def _sources(cells: list[Any], places: list[tuple[int, int]], key: str, first: int) -> Iterator[_Source]:
+    """Yield the code cells of a list of cells, counted from ``first``."""
+    for number, (cell, (start, end)) in enumerate(zip(cells, places, strict=True), first):
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get(key)
+        if isinstance(source, list) and all(isinstance(line, str) for line in source):
+            source = "".join(source)
+        if isinstance(source, str):
+            yield _Source(number, start, end, source)
 
 
 def _as_json(text: str, forms: dict[str, str]) -> str:
@@ -128,18 +144,20 @@ class _Places:
 
     def __init__(self, raw: str) -> None:
         self.raw = raw
-        self.places: list[tuple[int, int]] = []
-        start, _ = self._members(self._skip(0))["cells"]
+
+    def elements(self, key: str, of: int = 0) -> Iterator[int]:
+        """Yield where the elements of a list stand that is a member of the object at a position."""
+        start, _ = self._members(self._skip(of))[key]
         position = self._skip(start + 1)
         while self.raw[position] != "]":
-            self.places.append(self._members(position).get("source", (position, position)))
+            yield position
             position = self._skip(self._behind(position))
             if self.raw[position] == ",":
                 position = self._skip(position + 1)
 
-    def source_of(self, index: int) -> tuple[int, int]:
-        """Return the range of the value of ``source`` in a cell."""
-        return self.places[index]
+    def sources(self, cells: str, key: str = "source", of: int = 0) -> list[tuple[int, int]]:
+        """Return the ranges of the values of one key in each cell of such a list."""
+        return [self._members(position).get(key, (position, position)) for position in self.elements(cells, of)]
 
     def _skip(self, position: int) -> int:
         match = _SPACE.match(self.raw, position)
