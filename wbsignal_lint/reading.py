@@ -149,15 +149,27 @@ def launch_file_of(text: str, path: Path | None = None, host: str | None = None)
         raise Unreadable(_TOO_DEEP) from None
 
 
+def _names_training(text: str, path: Path | None) -> bool:
+    """Whether Python that launches speaks of wandb, or names a file of its project that does."""
+    if launch_gate.is_switched_off(text):
+        return False
+    if "wandb" in text:
+        return True
+    from wbsignal_lint.launch.lookup import lookup_beside
+
+    uses_wandb = lookup_beside(path)
+    return uses_wandb is not None and any(map(uses_wandb, launch_gate.scripts_named(text)))
+
+
 def python_launch_file_of(text: str, tree: ast.Module, path: Path | None = None) -> LaunchFile | None:
-    """Read what a Python file launches, or return ``None`` if the gates say that it launches no sweep agent.
+    """Read what a Python file launches, or return ``None`` if the gates say that it is no agent and no training.
 
     Raises:
         Unreadable: the file is nested too deep.
     """
-    if not launch_gate.python_bytes_pass(text.encode("utf-8", "surrogatepass")) or not launch_gate.python_tree_passes(
-        tree
-    ):
+    if not launch_gate.python_bytes_pass(text.encode("utf-8", "surrogatepass")):
+        return None
+    if not launch_gate.python_tree_passes(tree) and not _names_training(text, path):
         return None
     depth = depth_of(tree)
     if depth > _MAX_DEPTH:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbsignal_lint.diagnostics import Edit, Span
+from wbsignal_lint.launch.children import Children
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.pins import Pin, pins_for
 
@@ -26,7 +27,6 @@ __all__ = [
     "Forwarding",
     "LaunchFile",
     "OptionSlot",
-    "ProcessKill",
     "Runner",
     "Unknown",
     "Word",
@@ -168,17 +168,6 @@ class AgentCommand:
 
 
 @dataclass(frozen=True)
-class ProcessKill:
-    """Python sends SIGKILL to an agent or a training that it has started itself."""
-
-    span: Span
-    what: str
-    """``sweep agent`` or ``training``."""
-    milder: tuple[Span, str] | None = None
-    """What to write where to send SIGTERM instead; ``None``: that isn't one word."""
-
-
-@dataclass(frozen=True)
 class LaunchFile:
     """What a launch file does."""
 
@@ -197,8 +186,8 @@ class LaunchFile:
     """The commands of the W&B sweeps that it describes."""
     container_starts: tuple[ContainerStart, ...] = ()
     """What its containers start without a shell around it."""
-    process_kills: tuple[ProcessKill, ...] = ()
-    """Where Python sends SIGKILL to what it launches, and nothing milder before."""
+    children: Children = field(default_factory=Children)
+    """What Python does to the processes that it has started."""
     grace_periods: tuple[GracePeriod, ...] = ()
     """How long its containers have to end."""
     recorded: Mapping[Span, bool] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-__all__ = ["bytes_pass", "python_bytes_pass", "python_tree_passes"]
+__all__ = ["bytes_pass", "is_switched_off", "python_bytes_pass", "python_tree_passes", "scripts_named"]
 
 # The client installs itself under two names, `wandb` and `wb`. The program and its command need not stand side by side
 # (`WANDB=wandb; $WANDB agent`, `wandb \` + newline + `agent`), so each is looked for on its own.
@@ -20,7 +20,17 @@ _PYTHON_LAUNCHES = re.compile(
     rb"subprocess|system\b|popen|Popen|\bexec|spawn|_process\b|CommandFunction|send_keys|getoutput|\.run\b|\.sudo\b|"
     rb"[Cc]ommand\b|\bsh\b|write"
 )
+# What Python does with a training that it starts, and what can lose it: signals, time limits, statuses, jobs.
+_PYTHON_STARTS = (b"subprocess", b"os.system", b"popen", b"SBATCH")
+_PYTHON_LOSES = re.compile(
+    rb"\.kill\(|killpg|SIGKILL|\.terminate\(|send_signal|\btimeout=|sbatch|SBATCH|shell=True.*\|.*check|\|.*shell=True"
+)
+_PYTHON_NAMES = re.compile(rb"\.py\b|[\"' ]-m\b")
 _AGENT = re.compile(r"\bagent\b")
+_SCRIPT = re.compile(r"[\w./-]*\w\.py\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
+_SWITCHED_OFF = re.compile(r"WANDB_(?:MODE|DISABLED)\W{1,8}(?:disabled|true|1|yes|on)\b", re.IGNORECASE)
+_MAX_SCRIPTS = 50
+"""Names of Python files in one file that are looked for."""
 
 
 def bytes_pass(data: bytes, host: str | None = None) -> bool:
@@ -53,8 +63,31 @@ def _names_program(data: bytes) -> bool:
 
 
 def python_bytes_pass(data: bytes) -> bool:
-    """Tell whether the bytes of a Python file can launch a sweep agent from its command line."""
+    """Tell whether a Python file can launch a sweep agent, or do something to a training that it launches."""
+    return _launches_agent(data) or (
+        any(word in data for word in _PYTHON_STARTS)
+        and _PYTHON_NAMES.search(data) is not None
+        and _PYTHON_LOSES.search(data) is not None
+    )
+
+
+def _launches_agent(data: bytes) -> bool:
     return b"agent" in data and _names_program(data) and _PYTHON_LAUNCHES.search(data) is not None
+
+
+def scripts_named(text: str) -> frozenset[str]:
+    """Return the Python files that a text names, modules behind ``-m`` as the paths of theirs."""
+    found: set[str] = set()
+    for match in _SCRIPT.finditer(text):
+        found.add(match[0] if match[1] is None else match[1].replace(".", "/") + ".py")
+        if len(found) >= _MAX_SCRIPTS:
+            break
+    return frozenset(found)
+
+
+def is_switched_off(text: str) -> bool:
+    """Whether a Python file has W&B record nothing, be it in its own environment or in one that it passes on."""
+    return _SWITCHED_OFF.search(text) is not None
 
 
 def python_tree_passes(tree: ast.Module) -> bool:

@@ -41,6 +41,8 @@ class Reader(Enum):
     EXEC = "exec"
     """``exec``, which takes no shell's place in a pipeline."""
     SCHEDULER = "scheduler"
+    CALLER = "caller"
+    """Python that started the shell, and goes by its status."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,25 @@ class _Place:
     script: ShellScript
     launch: Launch
     outer: _Place | None = None
+    is_asked: bool = False
 
 
-def masked_statuses(script: ShellScript, outer: _Place | None = None) -> Iterator[tuple[ShellScript, Launch, Masked]]:
+def masked_statuses(
+    script: ShellScript, outer: _Place | None = None, *, is_asked: bool = False
+) -> Iterator[tuple[ShellScript, Launch, Masked]]:
     """Yield what hides the exit status of an agent or trainer from somebody who goes by it.
 
     Texts that the script has a shell read (``bash -c '…'``) are looked into.
+
+    Args:
+        script: a script.
+        outer: where it stands in the script around it.
+        is_asked: whether what runs the script goes by its status.
     """
     for launch in script.launches:
         if not launch.is_foreground or launch.in_substitution:
             continue
-        place = _Place(script, launch, outer)
+        place = _Place(script, launch, outer, is_asked)
         if launch.is_watched:
             masked = _hidden_by_pipe(place) or _hidden_by_or_else(place) or _hidden_by_exit(place)
             if masked is not None:
@@ -138,6 +148,8 @@ def _reader_at_the_end(place: _Place) -> Reader | None:
         return _reader(place.outer)
     # An agent's status says nothing of its runs: it ends with 0 also when it was told to stop.
     is_agent = place.launch.agent is not None
+    if place.is_asked and not is_agent:
+        return Reader.CALLER
     return Reader.SCHEDULER if place.script.directives and not is_agent else None
 
 

@@ -20,6 +20,7 @@ _OF_PIPE = {
     Reader.AND_THEN: "what follows && runs also when the {what} failed or was preempted",
     Reader.OR_ELSE: "what follows || never runs, although the {what} failed or was preempted",
     Reader.ERREXIT: "the script, which is set to stop at an error, goes on when the {what} failed or was preempted",
+    Reader.CALLER: "the call that checks it goes by {reader}'s, also when the {what} failed or was preempted",
     Reader.SCHEDULER: "the job counts as a success when the {what} failed or was preempted",
 }
 
@@ -35,7 +36,8 @@ class ExitStatusMasked(LaunchRule):
       is set to stop at errors (`set -e`, a trap for `ERR`); or where it is the last thing that a job script does;
     - `exec python train.py | tee log`: in a pipeline `exec` takes no shell's place;
     - `python train.py || true` whose `$?` is read, or as the last thing that a job script does;
-    - a job script that trains, and then says `exit 0`.
+    - a job script that trains, and then says `exit 0`;
+    - in Python, `subprocess.run("python train.py | tee log", shell=True, check=True)`, `check_call` and `check_output`.
 
     ## Why it matters
 
@@ -81,7 +83,7 @@ class ExitStatusMasked(LaunchRule):
     Pipelines whose status nobody asks for; scripts with `set -o pipefail`, `bash -o pipefail` or `PIPESTATUS`, and
     those that source a file that may set it; `|| true` and `exit 0` outside of job scripts; agents at the end of a job
     script, whose status is 0 also after a signal; background jobs, of which background-pid-lost (WBS416) speaks; shell
-    in files of other kinds, whose options are not in the file.
+    in files of other kinds, whose options are not in the file; Python that does not say `check`.
 
     ## Source
 
@@ -96,9 +98,14 @@ class ExitStatusMasked(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield the operators that hide a status which somebody goes by."""
+        seen: set[Span] = set()
+        for checked in launch.children.checked:
+            for script, launched, masked in masked_statuses(checked.script, is_asked=True):
+                if masked.reader is Reader.CALLER and masked.hider is Hider.PIPE and masked.operator not in seen:
+                    seen.add(masked.operator)
+                    yield self._finding(launch, script, launched, masked)
         if not launch.scripts or not is_the_file(launch, launch.scripts[0]):
             return
-        seen: set[Span] = set()
         inner = {id(one.inner) for script in launch.scripts for one in script.launches}
         for outermost in launch.scripts:
             if id(outermost) in inner:

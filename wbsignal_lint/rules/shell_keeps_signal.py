@@ -8,8 +8,8 @@ from dataclasses import replace
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity
 from wbsignal_lint.launch.batch import STEP_STARTERS, becomes_its_command, gives_way, put_in_front
-from wbsignal_lint.launch.beside import keeper_beside, kept_from_sigterm, script_run_by
-from wbsignal_lint.launch.containers import ContainerStart
+from wbsignal_lint.launch.beside import Keeper, keeper_beside, keeper_in_text, kept_from_sigterm, script_run_by
+from wbsignal_lint.launch.containers import ContainerStart, has_dash
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.processes import becomes_last_command
 from wbsignal_lint.launch.steps import Launch, ShellScript
@@ -20,7 +20,7 @@ __all__ = ["ShellKeepsSignal"]
 
 
 class ShellKeepsSignal(LaunchRule):
-    """A shell between srun, or a container, and the training keeps the signal to itself.
+    """A shell between srun, a container or Python and the training keeps the signal to itself.
 
     ## What it finds
 
@@ -31,6 +31,10 @@ class ShellKeepsSignal(LaunchRule):
     in a pod or of a service of compose. The script is looked for in the project: in a Dockerfile by what `COPY` and
     `ADD` say, else by its relative path.
 
+    In Python: `process.terminate()`, `kill()`, `send_signal()` and `os.kill()` for a process that
+    `subprocess.Popen(…, shell=True)` started, whose shell stays in front of an agent or a training; and `timeout=` of
+    `subprocess.run` and the like with such a command.
+
     ## Why it matters
 
     SLURM signals srun's task, which is the shell, and nothing below it. The shell has no trap and dies; the step is
@@ -40,6 +44,9 @@ class ShellKeepsSignal(LaunchRule):
     `docker stop`, a preempted pod and a spot instance that ends send SIGTERM to the container's first process only. A
     shell there has no handler for it, so that the kernel drops the signal, or dies of it where an init stands before
     it; the training below it hears nothing and is killed after the grace period.
+
+    The process that `Popen` gives is the shell. It dies of the signal, `wait()` returns, and the training goes on with
+    its GPU and its run, without anybody who knows of it.
 
     ## Example
 
@@ -72,7 +79,8 @@ class ShellKeepsSignal(LaunchRule):
     The last simple command of `bash -c`, by which bash replaces itself anyway; a lone command of `sh -c`, where that
     depends on which shell `sh` is; text with traps. Of containers: what starts with tini or dumb-init or with
     `init: true`, paths in an image of which the Dockerfile does not say where they come from, scripts that source files
-    of the project.
+    of the project. In Python: a lone simple command, since `sh` may be bash; files that signal process groups
+    (`os.killpg`) or look for children (`psutil`), and tests.
 
     ## Source
 
@@ -106,6 +114,23 @@ class ShellKeepsSignal(LaunchRule):
             yield from self._in_files(launch, script)
         for start in launch.container_starts:
             yield from self._in_container(launch, start)
+        yield from self._in_python(launch)
+
+    def _in_python(self, launch: LaunchFile) -> Iterator[Diagnostic]:
+        """Yield the signals that Python sends to the shell of `shell=True`, where a training below it is meant."""
+        for sent in launch.children.shells:
+            child = kept_from_sigterm(sent.script)
+            if child is None or becomes_last_command(replace(sent.script, shell="bash"), child):
+                continue
+            signal = "SIGKILL" if sent.is_time_limit else f"SIG{sent.signal}" if sent.signal else "signal"
+            when = "when the time is up, " if sent.is_time_limit else ""
+            yield self.at(
+                sent.span,
+                f"{when}this {signal} goes to the shell of shell=True alone: the {child.what} below it is not told and "
+                "goes on without it; have exec start it, as the shell's last command, or run it without a shell",
+                fix=self._fix(child),
+                related=(Related(child.place, f"the {child.what}"),),
+            )
 
     def _in_files(self, launch: LaunchFile, script: ShellScript) -> Iterator[Diagnostic]:
         """Yield srun's tasks that are scripts from files which start an agent or trainer as their child."""
@@ -134,19 +159,28 @@ class ShellKeepsSignal(LaunchRule):
         names = [runner.name for runner in command.runners] if command is not None else []
         if command is None or not all(gives_way(name) for name in (names[:-1] if start.script is not None else names)):
             return
+        if start.stop.has_init or _is_the_images_own(start):
+            return
         fix: Fix | None = None
         related: tuple[Related, ...] = ()
-        if start.script is not None:
-            child = kept_from_sigterm(start.script)
-            if child is None or _takes_the_shells_place(start.script, child):
-                return
-            place, of, where, fix = child.command.words[0].span, "", "", self._fix(child)
-        else:
+        keeper: Keeper | None = None
+        if start.script is None:
             keeper = keeper_beside(launch, command.words, start.project_paths)
-            if keeper is None:
-                return
+        else:
+            stays = start.script.shell in ("sh", "dash") and start.is_shell_form and has_dash(start.image)
+            keeper = keeper_in_text(launch, start.script, start.project_paths, stays=stays)
+            if start.is_shell_form and (keeper is None or stays or not start.script.launches[-1].is_simple_last):
+                return  # WBS503 speaks of these
+        if keeper is not None:
             child, place, related = keeper.child, keeper.word.span, keeper.notes
             of, where = f" of {keeper.script.name}", " there"
+        elif start.script is not None:
+            kept = kept_from_sigterm(start.script)
+            if kept is None or _takes_the_shells_place(start.script, kept):
+                return
+            child, place, of, where, fix = kept, kept.command.words[0].span, "", "", self._fix(kept)
+        else:
+            return
         yield self.at(
             place,
             f"the shell{of} is the container's first process: it does not pass on the SIGTERM of a preemption, and the "
@@ -174,6 +208,13 @@ def _is_task(script: ShellScript) -> bool:
         return False
     between = names[names.index("srun") + 1 : -1]
     return all(gives_way(name) for name in between)
+
+
+def _is_the_images_own(start: ContainerStart) -> bool:
+    """Whether what starts is said elsewhere: in the Dockerfile that the image is built from, or by an unseen image."""
+    if start.from_image:
+        return start.from_image == len(start.words)
+    return start.is_command and start.stop.event != "docker stop"
 
 
 def _takes_the_shells_place(script: ShellScript, child: Launch) -> bool:

@@ -32,15 +32,17 @@ class TimeoutCutsHandler(LaunchRule):
 
     - the script or `#SBATCH --signal` sends SIGUSR1, SIGUSR2 or SIGXCPU to the process that is `timeout`;
     - its own signal is SIGKILL: `timeout -s KILL 2h python train.py`;
-    - its `--kill-after` is shorter than the agent's `--term-timeout`.
+    - its `--kill-after` is shorter than the agent's `--term-timeout`;
+
+    and `timeout=` of `subprocess.run`, `call`, `check_call` or `check_output` that starts an agent or a training.
 
     ## Why it matters
 
     `timeout` passes SIGTERM, SIGINT, SIGHUP and SIGQUIT on to what it runs, and the signal of its `-s`. Of any other
     it simply dies. The training is not told, goes on without a parent, and is killed with the job: nothing is marked as
     preempting, W&B records CRASHED after about five minutes and does not requeue the run. SIGKILL does the same to a
-    training whose time is up; and an agent that gives its run a minute to end is of no use when it is killed itself
-    after ten seconds.
+    training whose time is up, and SIGKILL is what `subprocess.run` sends then; an agent that gives its run a minute to
+    end is of no use when it is killed itself after ten seconds.
 
     ## Example
 
@@ -73,11 +75,12 @@ class TimeoutCutsHandler(LaunchRule):
 
     `timeout` where nothing but SIGTERM, SIGINT, SIGHUP or SIGQUIT is sent; `timeout -s USR1` and SIGUSR1; signals to
     the script for which it has no trap; `--kill-after` by itself, since how long a handler takes is not in the file;
-    options that stand in variables; `timeout` in front of anything else.
+    options that stand in variables; `timeout` in front of anything else. In Python: a `timeout=` that may be `None`,
+    tests, and `process.wait(timeout=…)`, which sends nothing.
 
     ## Source
 
-    `man timeout`; measured with coreutils 9.1 and wandb 0.31.0.
+    `man timeout`, the documentation of `subprocess`; measured with coreutils 9.1, Python 3.11 and wandb 0.31.0.
     """
 
     code = "WBS411"
@@ -86,6 +89,13 @@ class TimeoutCutsHandler(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every `timeout` that ends what it runs, or ends itself, in place of passing a signal on."""
+        for limit in launch.children.limits:
+            yield self.at(
+                limit.span,
+                f"when the time is up {limit.call} sends SIGKILL, for which no handler runs: the {limit.what} is lost "
+                "without a word; start it with Popen, wait() for it with this timeout, and terminate() it then",
+                outcome=describe_outcome("SIGKILL", False, None),
+            )
         found: set[Span] = set()
         for script in launch.scripts:
             for launched in script.watched:

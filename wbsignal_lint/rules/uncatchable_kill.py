@@ -25,8 +25,9 @@ class UncatchableKill(LaunchRule):
 
     `kill -9`, `kill -KILL` and `kill -s KILL` of a background job that is an agent or a training; `pkill -9`,
     `killall -9` and `kill -9 $(pgrep …)` of `wandb agent` or of a training that the script starts; `scancel -s KILL`
-    in a file that starts one. In Python that launches sweep agents: `process.kill()`, `process.send_signal(SIGKILL)`
-    and `os.kill(process.pid, SIGKILL)` for an agent or a training that `subprocess.Popen` started in that file.
+    in a file that starts one. In Python that launches: `process.kill()`, `process.send_signal(SIGKILL)` and
+    `os.kill(process.pid, SIGKILL)` for an agent or a training that `subprocess.Popen` or
+    `asyncio.create_subprocess_exec` started in that file, and `os.killpg` for its process group.
 
     ## Why it matters
 
@@ -63,7 +64,8 @@ class UncatchableKill(LaunchRule):
 
     SIGKILL for what has had another signal before it, to the same pid or by the same pattern; other jobs and programs,
     wandb's own helpers among them (`pkill -9 wandb-core`); pids of which the file does not tell whose they are; in
-    Python, `kill()` after `terminate()`, and processes that are a shell (`shell=True`).
+    Python, `kill()` of a process that is also sent `terminate()` or has been waited for, in `finally`, and in tests;
+    of a shell (`shell=True`) shell-keeps-signal (WBS408) speaks, and of `timeout=` timeout-cuts-handler (WBS411).
     `timeout -s KILL` is the business of timeout-cuts-handler (WBS411).
 
     ## Source
@@ -79,7 +81,7 @@ class UncatchableKill(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every SIGKILL to an agent or a training that nothing milder precedes."""
-        for one in launch.process_kills:
+        for one in launch.children.kills:
             edit = None if one.milder is None else Edit(*one.milder)
             yield self.at(
                 one.span,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Related, Severity, Span
 from wbsignal_lint.launch.batch import Started, started_in
-from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.facts import Forwarding, LaunchFile
 from wbsignal_lint.launch.processes import Delivery, deliver, deliver_to_job, deliver_to_step, kills_of, reaches
 from wbsignal_lint.launch.steps import ShellScript
 from wbsignal_lint.rules.base import LaunchRule
@@ -26,7 +26,7 @@ class UserSignalToAgent(LaunchRule):
 
     SIGUSR1 or SIGUSR2 on its way to a sweep agent with `--forward-signals` and without `--count 1`: a `kill -USR1` of
     its pid, `#SBATCH --signal=USR1@…` with the agent as an `srun` task, `--signal=B:USR1@…` with an agent that `exec`
-    starts.
+    starts; in Python that starts the agent with `Popen`, `agent.send_signal(signal.SIGUSR1)` and `os.kill`.
 
     ## Why it matters
 
@@ -72,6 +72,15 @@ class UserSignalToAgent(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every place that sends SIGUSR1 or SIGUSR2 to an agent that outlives it."""
+        for sent in launch.children.agents:
+            goes_on = sent.agent.forwarding is Forwarding.YES and ("--count", "1") not in sent.agent.options
+            if sent.signal in _SIGNALS and goes_on:
+                fix = (
+                    None
+                    if sent.milder is None
+                    else Fix("Send SIGTERM instead", (Edit(*sent.milder),), Applicability.UNSAFE)
+                )
+                yield self._found(sent.span, sent.signal, sent.agent.span, fix)
         found: set[Span] = set()
         for script in launch.scripts:
             for started in started_in(script):
@@ -85,13 +94,16 @@ class UserSignalToAgent(LaunchRule):
     def _finding(
         self, text: str, started: Started, signal: str, span: Span, is_kill: bool, delivery: Delivery
     ) -> Diagnostic:
+        return self._found(span, signal, started.span, _fix(text, started, span, is_kill, delivery))
+
+    def _found(self, span: Span, signal: str, agent: Span, fix: Fix | None) -> Diagnostic:
         return self.at(
             span,
             f"SIG{signal} ends the agent's run but not the agent: it starts its next run on the node that is going "
             "away; SIGTERM ends both",
             outcome=describe_outcome("the SIGKILL that its next run gets", False, None),
-            fix=_fix(text, started, span, is_kill, delivery),
-            related=(Related(started.span, "the agent"),),
+            fix=fix,
+            related=(Related(agent, "the agent"),),
         )
 
 

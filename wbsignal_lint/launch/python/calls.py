@@ -6,15 +6,21 @@ import ast
 from collections.abc import Sequence
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.hosts.parts import Arguments
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.python.combining import combined, concatenated, split_words
 from wbsignal_lint.launch.python.expressions import each_of
 from wbsignal_lint.launch.python.interpreter import OWN_ENVIRONMENT
-from wbsignal_lint.launch.python.launchers import launcher_of
+from wbsignal_lint.launch.python.launchers import Launcher, launcher_of
 from wbsignal_lint.launch.python.launching import Launching
 from wbsignal_lint.launch.python.literals import Source
-from wbsignal_lint.launch.python.signalling import STARTS_PROCESS, Signalled, signalled_by
+from wbsignal_lint.launch.python.signalling import (
+    STARTS_PROCESS,
+    Signalled,
+    Started,
+    has_time_limit,
+    is_checked,
+    signalled_by,
+)
 from wbsignal_lint.launch.python.texts import dedented, formatted, joined, replaced, stripped
 from wbsignal_lint.launch.python.values import (
     UNKNOWN,
@@ -70,8 +76,8 @@ class Calls(Launching):
         super().__init__(source)
         self.signalled: list[Signalled] = []
         """What is done to the processes, in the order in which it is done."""
-        self.started: dict[Span, list[Span]] = {}
-        """Where the commands stand that a call starts, by the call."""
+        self.started: dict[Span, list[Started]] = {}
+        """The processes that calls start, by the calls."""
 
     def call(self, node: ast.Call) -> Value:
         """Evaluate a call: its function, its arguments, and what it launches."""
@@ -105,18 +111,12 @@ class Calls(Launching):
         first = arguments[0] if arguments else None
         launcher = launcher_of(path)
         if launcher is not None:
-            before = len(self.parts)
-            self.launch(launcher, node, arguments, keywords)
-            if path not in STARTS_PROCESS:
-                return Named(f"{path}()")
-            origin = self.source.span(node)
-            self.started.setdefault(origin, []).extend(
-                part.span for part in self.parts[before:] if isinstance(part, Arguments)
-            )
-            return Named(f"{path}()", origin)
-        signalled = signalled_by(self.source, node, function, arguments)
+            return self._started(launcher, path, node, arguments, keywords)
+        signalled = None if self.cleans_up else signalled_by(self.source, node, function, arguments)
         if signalled is not None:
             self.signalled.append(signalled)
+        if path == "os.getpgid" and first is not None and isinstance(first.value, Named):
+            return Named(f"{path}()", first.value.origin)
         if path in _FILES:
             return self.opened(path, node, arguments, keywords)
         if path == "print":
@@ -154,6 +154,24 @@ class Calls(Launching):
         elif len(arguments) == 2:
             entries = {arguments[0].text.value: arguments[1].value}
         self.scopes[0][OWN_ENVIRONMENT] = Table({**self.own_environment.entries, **entries})
+
+    def _started(
+        self, launcher: Launcher, path: str, node: ast.Call, arguments: list[Element], keywords: dict[str, Value]
+    ) -> Value:
+        """Note what a call launches; return the process, if that is what the call gives."""
+        before = len(self.parts)
+        self.launch(launcher, node, arguments, keywords)
+        origin = self.source.span(node)
+        limit = next((keyword for keyword in node.keywords if keyword.arg == "timeout"), None)
+        limited = limit is not None and has_time_limit(path, node, keywords.get("timeout"))
+        started = Started(
+            path,
+            tuple(self.parts[before:]),
+            self.source.span(limit) if limited and limit is not None else None,
+            is_checked(path, keywords.get("check")),
+        )
+        self.started.setdefault(origin, []).append(started)
+        return Named(f"{path}()", origin if path in STARTS_PROCESS else None)
 
     def _path_of(self, arguments: Sequence[Element], node: ast.Call) -> Value:
         values: list[Value] = []

@@ -232,6 +232,8 @@ class Expressions:
 
     def _on_BinOp(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
+        if isinstance(left, Const) and isinstance(right, Const):
+            return _calculated(node.op, left.value, right.value)
         if isinstance(node.op, ast.Add):
             return self.sum(left, right, node.left, node.right)
         if isinstance(node.op, ast.Mod) and isinstance(left, Text):
@@ -334,6 +336,17 @@ class Expressions:
     def bind_each(self, target: ast.expr, iterated: Value) -> None:
         """Bind the target of a loop to what it can be."""
         self.bind(target, each_of(iterated))
+
+
+def _calculated(operator: ast.operator, left: object, right: object) -> Value:
+    """Return what comes of two numbers, as in ``HOURS * 3600``."""
+    if not isinstance(left, (int, float)) or not isinstance(right, (int, float)) or max(abs(left), abs(right)) > 1e9:
+        return UNKNOWN
+    if isinstance(operator, ast.Mult):
+        return Const(left * right)
+    if isinstance(operator, ast.Add):
+        return Const(left + right)
+    return Const(left - right) if isinstance(operator, ast.Sub) else UNKNOWN
 
 
 def each_of(iterated: Value) -> Value:

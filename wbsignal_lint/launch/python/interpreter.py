@@ -37,6 +37,7 @@ _MAX_STATEMENTS = 20_000
 OWN_ENVIRONMENT = "os.environ"
 """Its name, which is also the place in the module's scope where it is kept: no variable can be called so."""
 _COPIES = frozenset({"os.environ.copy()", "copy.copy()", "copy.deepcopy()"})
+_CLEAN_UP = frozenset({"__exit__", "__aexit__", "__del__"})
 _GROWS = frozenset({"append", "extend", "insert"})
 
 
@@ -52,6 +53,8 @@ class Interpreter(Expressions):
         self._globals: set[str] = set()
         """Names that some function declares as global; hardly anybody has a local of the same name."""
         self._statements = 0
+        self.cleans_up = False
+        """Whether what is read runs when all is over: ``finally``, ``__exit__``, ``__del__``."""
 
     def run(self, tree: ast.Module) -> None:
         """Go through a file: its body, then the functions that nothing in it calls."""
@@ -78,6 +81,7 @@ class Interpreter(Expressions):
         self._bind_parameters(function, [*map(Element, function.bound), *arguments], keywords, scope)
         self._entered.append(node)
         self._returned.append([])
+        cleaned_up, self.cleans_up = self.cleans_up, self.cleans_up or getattr(node, "name", "") in _CLEAN_UP
         try:
             if isinstance(node, ast.Lambda):
                 return self.value(node.body)
@@ -85,6 +89,7 @@ class Interpreter(Expressions):
             returned = self._returned[-1]
             return combined(returned) if returned else NOTHING
         finally:
+            self.cleans_up = cleaned_up
             self._returned.pop()
             self._entered.pop()
             self.scopes = outer
@@ -289,7 +294,9 @@ class Interpreter(Expressions):
         self.block(node.body)
         self._either([[], *(handler.body for handler in node.handlers)])
         self.block(node.orelse)
+        outer, self.cleans_up = self.cleans_up, True
         self.block(node.finalbody)
+        self.cleans_up = outer
 
     _do_TryStar = _do_Try
 

@@ -6,13 +6,17 @@ import ast
 from dataclasses import replace
 
 from wbsignal_lint.launch.facts import AgentCommand, Command, LaunchFile
+from wbsignal_lint.launch.gate import is_switched_off
+from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.python.calls import Calls
 from wbsignal_lint.launch.python.literals import Source
-from wbsignal_lint.launch.python.signalling import uncatchable_kills
+from wbsignal_lint.launch.python.signalling import children_of
 from wbsignal_lint.launch.reader import read_shell
 from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 
 __all__ = ["read_python"]
+
+_TESTING = frozenset({"pytest", "unittest"})
 
 
 def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None) -> LaunchFile:
@@ -32,8 +36,24 @@ def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None
             return agent
         return replace(agent, slot=calls.slots.get(agent.slot.offset, agent.slot))
 
-    def trains(command: Command) -> bool:
-        return trainer_of(command, uses_wandb, mentions_wandb=True) is not None
+    mentions_wandb = speaks_of_wandb(text)
 
-    kills = tuple(uncatchable_kills(launch, calls.signalled, calls.started, trains))
-    return replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents), process_kills=kills)
+    def trains(command: Command) -> bool:
+        return trainer_of(command, uses_wandb, mentions_wandb=mentions_wandb) is not None
+
+    launch = replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents))
+    if _is_test(tree) or is_switched_off(text):
+        return launch
+    return replace(launch, children=children_of(launch, calls.signalled, calls.started, trains))
+
+
+def _is_test(tree: ast.Module) -> bool:
+    """Whether a file is a test: what that starts is no run anybody waits for, and is ended as the test wants."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and any(alias.name in _TESTING for alias in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module in _TESTING:
+            return True
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
+            return True
+    return False
