@@ -243,3 +243,26 @@ def test_a_finding_names_the_line_of_the_script(tmp_path: Path) -> None:
     found_beside(tmp_path, "sweep.yaml", SWEEP.format("run.sh", "[bash, run.sh]"), PLAIN)
 
     assert "note: line 3 of run.sh: it is started here" in lint("--isolated", "sweep.yaml", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("trainer", "missing"),
+    [
+        ("import wandb\nwandb.init(project='p')\n", True),
+        ("import wandb\nwandb.init(project='p', id=args.name, resume='allow')\n", False),
+        ("import wandb\nif config.resume_from_ckpt:\n    load()\n", False),
+    ],
+)
+def test_a_training_whose_file_resumes_is_prepared_for_its_next_start(
+    trainer: str, missing: bool, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "vision").mkdir()
+    (tmp_path / "vision" / "main.py").write_text(trainer, encoding="utf-8")
+    head = "#!/bin/bash\n#SBATCH --requeue\n#SBATCH --open-mode=append\n"
+    job = f"{head}export WANDB_PROJECT=p\nsrun python -m vision.main\nsync\n"
+    (tmp_path / "job.sbatch").write_text(job, encoding="utf-8")
+
+    done = lint("--isolated", "--select", "WBS423", "job.sbatch", cwd=tmp_path)
+
+    assert ("every start is a new run" in done.stdout) is missing

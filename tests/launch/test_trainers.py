@@ -46,3 +46,51 @@ def test_a_script_that_records_with_wandb_trains(line: str) -> None:
 )
 def test_what_evaluates_or_records_nothing_is_left_alone(line: str) -> None:
     assert not _trains(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python main.py mode=ppl_eval",
+        "python main.py --mode=inference --checkpoint $CHECKPOINT",
+        "python main.py --test_mode True",
+        "python main.py --eval-only",
+        "torchrun --nproc_per_node 2 run.py --do_predict --output_dir $OUT",
+    ],
+)
+def test_a_call_that_only_evaluates_trains_nothing(line: str) -> None:
+    assert not _trains(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python main.py --mode train_eval",
+        "python main.py --mode $MODE",
+        "python main.py --test_mode false",
+        "python main.py --eval_only $ONLY",
+        "python run.py --do_eval $OPTIONS",
+        "python run.py --do_train true --do_eval",
+    ],
+)
+def test_a_call_that_evaluates_too_or_may_do_so_trains(line: str) -> None:
+    assert _trains(line)
+
+
+@pytest.mark.parametrize(
+    ("switch", "other", "trains"),
+    [
+        ("--use_wandb", "--config precache.yaml", 1),
+        ("--logging.use_wandb=True", "--logging.wandb_project=vision", 1),
+        ("--report_to wandb", "--report_to none", 1),
+        ("--train", "--load best.pt", 1),
+        ("--wandb True", "--wandb true", 2),
+        ("--wandb_project vision", "--seed 2", 2),
+        ("wandb=online", "wandb.group=two", 2),
+        ("--train train.csv", "--test test.csv", 2),
+    ],
+)
+def test_a_call_without_the_switch_that_another_call_has_is_no_run(switch: str, other: str, trains: int) -> None:
+    launch = read_launch(f"#!/bin/bash\npython main.py {switch}\npython main.py {other}\n", lambda script: True)
+
+    assert sum(step.trainer is not None for step in launch.scripts[0].launches) == trains

@@ -28,6 +28,7 @@ __all__ = [
     "gives_way",
     "put_in_front",
     "sources_unknown",
+    "speaks_of_resuming",
     "started_in",
 ]
 
@@ -41,16 +42,17 @@ _STEP_LAUNCHERS = frozenset({"slurm", "openmpi", "mpich", "impi", "mvapich"})
 _TRANSPARENT = frozenset(
     {
         *("env", "nice", "ionice", "nohup", "stdbuf", "numactl", "taskset", "apptainer", "singularity"),
-        *("conda", "mamba", "micromamba", "uv", "poetry", "pipenv", "pixi", "rye", "hatch"),
+        *("micromamba", "uv", "poetry", "pipenv", "pixi", "rye", "hatch"),
     }
 )
-"""Programs that can be run as a step with what they run."""
+"""Programs that can be run as a step with what they run. `conda run` can't: it keeps SIGTERM from it (conda #10351)."""
+_PYTHON = re.compile(r"python[\d.]*")
 _USUAL_SOURCES = (
     "activate", ".bashrc", "bashrc", ".bash_profile", ".profile", "profile", "conda.sh", "mamba.sh", "modules.sh",
     "bash", "lmod.sh", "setvars.sh", "init.sh", ".env", "env.sh", "setup.sh",
 )  # fmt: skip
 """What job scripts source for their environment; anything else may set traps."""
-_RESUMES = re.compile(r"WANDB_RUN_ID|WANDB_RESUME|resum|run[-_]id", re.IGNORECASE)
+_RESUMES = re.compile(r"WANDB_RUN_ID|WANDB_RESUME|resum|run[-_]id|wandb[-_.]id", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,13 @@ class Started:
         return any(launch.is_run_by(*ELSEWHERE) for launch in (*self.outer, self.launch)) or any(
             launch.inner is not None and any(runner.name in ELSEWHERE for runner in launch.inner.runners)
             for launch in self.outer
+        )
+
+    @property
+    def appends(self) -> bool:
+        """Whether the script itself appends its output to a file."""
+        return any(
+            redirect.operator in (">>", "&>>") for launch in (*self.outer, self.launch) for redirect in launch.redirects
         )
 
     @property
@@ -172,7 +181,7 @@ class BatchJob:
     @property
     def resumes(self) -> bool:
         """Whether a restart goes on with its run, as far as the script's words tell."""
-        return _RESUMES.search(self.script.source.text) is not None
+        return speaks_of_resuming(self.script.source.text)
 
     @property
     def asks_whether_done(self) -> bool:
@@ -232,13 +241,20 @@ def started_in(script: ShellScript, outer: tuple[Launch, ...] = ()) -> Iterator[
             yield from started_in(launch.inner, (*outer, launch))
 
 
+def speaks_of_resuming(text: str) -> bool:
+    """Whether a script, or the file of a training, says that a restart goes on with its run."""
+    return _RESUMES.search(text) is not None
+
+
 def put_in_front(launch: Launch, words: str) -> Edit | None:
     """Return the edit that has a command run by ``words``; ``None`` where they can't stand in front of it.
 
     That is so where a function or a keyword of the shell runs it, which no other program can start.
     """
     runners = launch.command.runners
-    if any(runner.name not in _TRANSPARENT for runner in runners) or not launch.command.words:
+    if not launch.command.words or not all(
+        runner.name in _TRANSPARENT or _PYTHON.fullmatch(runner.name) for runner in runners
+    ):
         return None
     first = min([launch.command.words[0].span.start, *(runner.span.start for runner in runners)])
     return Edit(Span(first, first), f"{words} ")

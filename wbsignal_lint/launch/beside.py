@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wbsignal_lint.diagnostics import LineIndex, Related, Span
 from wbsignal_lint.launch.agent import agent_of
-from wbsignal_lint.launch.batch import sources_unknown
+from wbsignal_lint.launch.batch import sources_unknown, speaks_of_resuming
 from wbsignal_lint.launch.facts import Command, LaunchFile, Word
 from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.lookup import lookup_beside, text_beside
@@ -18,7 +18,7 @@ from wbsignal_lint.launch.steps import Kill, Launch, ShellScript
 from wbsignal_lint.launch.trainers import trainer_of
 from wbsignal_lint.launch.wrappers import SHELLS
 
-__all__ = ["Keeper", "ScriptBeside", "keeper_beside", "kept_from_sigterm", "script_run_by"]
+__all__ = ["Keeper", "ScriptBeside", "keeper_beside", "kept_from_sigterm", "script_run_by", "trainer_resumes"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ def script_run_by(launch_file: LaunchFile, launch: Launch) -> tuple[str, ShellSc
         return None  # the latter is found by PATH
     found = _script_beside(launch_file, [name])
     return None if found is None else (found.name, found.script)
+
+
+def trainer_resumes(launch_file: LaunchFile, launch: Launch) -> bool:
+    """Whether the file of a training says that a restart goes on with its run; ``False`` too where it is not found."""
+    if launch_file.path is None or launch.trainer is None or launch.trainer.file is None:
+        return False
+    text = text_beside(launch_file.path, launch.trainer.file)
+    return text is not None and speaks_of_resuming(text)
 
 
 def keeper_beside(

@@ -11,7 +11,8 @@ __all__ = ["is_told_to_record_nothing", "speaks_of_wandb"]
 
 _MENTION = re.compile(
     # `# python other.py --wandb` is a command that isn't run; `# train.py logs to wandb` says something.
-    r"^(?!\s*#(?!SBATCH|PBS|BSUB).*(?:\s--?\w|\w=|\b(?:python\d?|pip|export)\s)).*wandb",
+    # `module load nlpl-wandb` is one of a dozen modules that every job of a group loads.
+    r"^(?!\s*(?:#(?!SBATCH|PBS|BSUB).*(?:\s--?\w|\w=|\b(?:python\d?|pip|export)\s)|(?:module|ml)\s)).*wandb",
     re.IGNORECASE | re.MULTILINE,
 )
 _OFF = frozenset({"false", "0", "off", "no", "none", "disabled", "disable"})

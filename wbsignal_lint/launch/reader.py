@@ -10,6 +10,7 @@ from typing import TypeVar
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
+from wbsignal_lint.launch.calls import told_apart
 from wbsignal_lint.launch.containers import ContainerStart, SweepCommand
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
 from wbsignal_lint.launch.documents import Document, documents_of, shebang_is_shell
@@ -185,7 +186,7 @@ class _Reading:
         self.variables = around
         script = ShellScript(
             source,
-            steps_of(shell, environment, runs),
+            steps_of(shell, environment, told_apart(runs)),
             directives,
             runners,
             _shell_of(source.text, runners),

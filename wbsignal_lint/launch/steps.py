@@ -84,6 +84,8 @@ class Trainer:
     """The script's or module's word."""
     script: str | None
     """Its path as written; ``None`` for a module."""
+    file: str | None
+    """The path of its file, that of a module too; ``None`` where a part of it is not known."""
     launchers: tuple[str, ...] = ()
     """What starts it and stays its parent: ``torchrun``, ``accelerate`` …"""
 

@@ -27,6 +27,13 @@ _VALUED_OPTIONS = frozenset("WXQ")
 _TRAINS = re.compile(r"(?:^|[\W_\d])(?:pre|re|fine[-_]?)?(?:train|tun)(?:er|ing|e)?(?=$|[\W_\d\0])", re.IGNORECASE)
 _OTHER_CALLS = frozenset({"--help", "-h", "--version", "--analyze", "--analyse", "--dry-run"})
 _OTHER_CALLS_ALONE = frozenset({"--init", "--list"})
+_ONLY_EVALUATES = re.compile(
+    r"(?:eval\w*|test\w*|infer\w*|predict\w*)-only|only-(?:eval\w*|test\w*|infer\w*|predict\w*)|test-mode"
+)
+_EVALUATES = re.compile(r"do-(?:eval|predict|test)")
+_MODES = frozenset({"mode", "phase", "stage"})
+_OTHER_MODES = re.compile(r"(?:^|[_-])(?:eval|test|infer|predict|sampl|generat)")
+_ON = frozenset({"", "true", "1", "yes", "on"})
 _LATER_WORK = re.compile(r"(?:^|[\W_])(?:eval\w*|plot\w*|analy\w*|download\w*|export)(?=$|[\W_\d])", re.IGNORECASE)
 _OTHER_WORK = re.compile(
     r"(?:^|[\W_])(?:test|eval\w*|plot\w*|prep\w*|download\w*|create\w*|make|generate\w*|analy\w*|tokeni[sz]er|vocab|"
@@ -48,27 +55,40 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         return None
     word, is_module, starters = found
     name = word.pattern
-    looked_up: bool | None = None
-    if uses_wandb is not None and word.value is not None:
-        looked_up = uses_wandb(name.replace(".", "/") + ".py" if is_module else name)
+    file = None if word.value is None else name.replace(".", "/") + ".py" if is_module else name
+    looked_up = None if uses_wandb is None or file is None else uses_wandb(file)
     if looked_up is None:
         if not mentions_wandb or not _says_training(name, is_module=is_module):
             return None
     elif not looked_up or _says_other_work(name, is_module=is_module):
         return None
     stem = word.literal[len(word.literal) - len(name.rpartition("/")[2]) :]  # its folder may stand in a variable
-    return Trainer(command, stem.span, None if is_module else name, starters)
+    return Trainer(command, stem.span, None if is_module else name, file, starters)
 
 
 def _is_told_otherwise(words: Sequence[Word]) -> bool:
-    """Whether an option says that this call of the script trains nothing: ``run_sweep.py --init``."""
+    """Whether an option says that this call trains nothing: ``run_sweep.py --init``, ``main.py mode=eval``."""
+    evaluates = trains = is_argument = False
     for word, following in zip(words, (*words[1:], None), strict=True):
         if word.value in _OTHER_CALLS:
             return True
         # `--init xavier` is another thing.
         if word.value in _OTHER_CALLS_ALONE and (following is None or following.pattern.startswith("-")):
             return True
-    return False
+        if word.is_opaque and not is_argument and not word.pattern.startswith("-"):
+            trains = True  # `"$@"` may hold any option
+        name, equals, value = word.pattern.partition("=")
+        is_argument = name.startswith("-") and not equals
+        if is_argument and following is not None and not following.pattern.startswith("-"):
+            value = following.pattern
+        name, value = name.lstrip("+-").replace("_", "-").lower(), value.lower()
+        if name in _MODES and _OTHER_MODES.search(value) and not _TRAINS.search(value):
+            return True
+        if _ONLY_EVALUATES.fullmatch(name) and value in _ON:
+            return True
+        evaluates = evaluates or (_EVALUATES.fullmatch(name) is not None and value in _ON)
+        trains = trains or (name == "do-train" and value in _ON)
+    return evaluates and not trains  # Transformers' scripts train only with --do_train
 
 
 def _says_training(name: str, *, is_module: bool) -> bool:

@@ -29,8 +29,10 @@ class OutOfSlurmReach(LaunchRule):
     At a preemption, a time limit or `scancel`, SLURM sends SIGTERM to the direct children of its step daemon: the
     batch shell, and the tasks of `srun` steps. The shell dies of it, and whatever it was running gets SIGKILL within
     milliseconds, together with the wandb client: no handler runs, nothing is marked as preempting, no exit code is
-    sent. W&B records CRASHED after about five minutes and does not requeue the run. `--forward-signals` does not
-    help: the agent is never told either. The same goes for the signal of `--signal`.
+    sent. W&B records CRASHED after about five minutes and does not requeue the run. Of a run that is offline
+    (`WANDB_MODE=offline`) the server hears nothing before `wandb sync`, which says exit code 1: FAILED, not requeued;
+    up to the last 15 seconds are not in its file. `--forward-signals` does not help: the agent is never told either.
+    The same goes for the signal of `--signal`.
 
     This assumes SLURM's default process tracker, `proctrack/cgroup`, without `SignalChildrenProcesses`.
 
@@ -57,15 +59,19 @@ class OutOfSlurmReach(LaunchRule):
     Unsafe: puts `srun` in front, so that the command is a step of the job; `srun --nodes=1 --ntasks=1` where the job
     asks for several tasks, of which `srun` would start a copy each. A last command of a job whose `--signal=B:…` goes
     to the shell gets `exec` and takes the shell's place. Unsafe because a step has resources and an environment of
-    its own. There is no fix for commands in the background, or run by functions and keywords of the shell.
+    its own. There is no fix for commands in the background, or run by functions and keywords of the shell, or by
+    `conda run` and others that keep signals from what they run.
 
     ## Leaves alone
 
     Scripts that are no batch scripts; what `srun`, `mpirun` and the like start (`deepspeed --launcher slurm` among
     them); the branch for other machines of an `if` that starts a step in its branch for the cluster; scripts with a
     trap for a preemption signal, or one for EXIT that signals others; commands on other machines or in containers
-    with a daemon (`ssh`, `docker run`); commands that come from variables of which the file does not tell the value;
-    Python files that are no training as far as one can tell.
+    with a daemon (`ssh`, `docker run`); what is started with W&B switched off (`WANDB_MODE=disabled`, and
+    `WANDB_DISABLED=true`, which Hugging Face's trainers go by), wherever the file says so; commands that come from
+    variables of which the file does not tell the value;
+    Python files that are no training as far as one can tell, and calls of a training that only evaluate
+    (`mode=eval`, `--test_only`) or lack the switch for wandb that another call of it has (`--use_wandb`).
 
     ## Source
 
@@ -117,11 +123,12 @@ class OutOfSlurmReach(LaunchRule):
                 )
 
     def _finding(self, job: BatchJob, started: Started) -> Diagnostic:
-        also = ", with or without --forward-signals" if started.is_agent else ""
+        also = "with or without --forward-signals" if started.is_agent else "whatever handlers it has"
         return self.at(
             started.span,
             "by default SLURM signals only the batch shell and srun's tasks: at a preemption, time limit or scancel "
-            f"this {started.what} is killed without having been told{also}; start it with srun or exec",
+            f"this {started.what} is killed without having been told, {also}; start it with srun"
+            f"{' or exec' if _ends_the_script(started) else ''}",
             outcome=describe_outcome("SLURM's SIGTERM", False, None),
             fix=self._fix(job, started),
             scope=started.first.span,
@@ -134,16 +141,21 @@ class OutOfSlurmReach(LaunchRule):
         if started.outer or command.job is not None:
             return None
         signal = job.script.job_signal
-        replaces = (
-            signal is not None
-            and signal.to_batch_shell
-            and command.is_last
-            and command.stages == 1
-            and all(block.kind == "script" for block in command.blocks)
-            and not command.in_condition
-            and not job.script.traps
-        )
+        replaces = signal is not None and signal.to_batch_shell and _ends_the_script(started) and not job.script.traps
         steps = "srun --nodes=1 --ntasks=1" if job.may_have_tasks else "srun"
         words = "exec" if replaces else steps
         edit = put_in_front(command, words)
         return None if edit is None else Fix(f"Start it with {words}", (edit,), Applicability.UNSAFE)
+
+
+def _ends_the_script(started: Started) -> bool:
+    """Whether it can take the shell's place: nothing runs after it."""
+    command = started.launch
+    return (
+        not started.outer
+        and command.is_foreground
+        and command.is_last
+        and command.stages == 1
+        and all(block.kind == "script" for block in command.blocks)
+        and not command.in_condition
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wbsignal_lint.diagnostics import Confidence, Diagnostic, Severity, Span
 from wbsignal_lint.launch.batch import BatchJob, batch_jobs
+from wbsignal_lint.launch.beside import trainer_resumes
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.rules.base import LaunchRule
 
@@ -17,9 +18,10 @@ class RerunNotIdempotent(LaunchRule):
 
     ## What it finds
 
-    A job that asks for `--requeue` or requeues itself, and lacks one of these: `--open-mode=append`; a run id that is
-    the same at every start, or anything else that resumes (trainings only; a sweep's agent gets its ids from W&B); a
-    check that leaves at once when the work is done.
+    A job that asks for `--requeue` or requeues itself, and lacks one of these: `--open-mode=append`; for a training (a
+    sweep's agent gets its ids from W&B) a run id that is the same at every start, or anything else that resumes, in
+    the script or in the training's file. Where it lacks that, a check that leaves at once when the work is done is
+    asked for as well.
 
     ## Why it matters
 
@@ -59,7 +61,9 @@ class RerunNotIdempotent(LaunchRule):
 
     ## Leaves alone
 
-    Jobs that are queued again only because it is the site's default; jobs that start no agent and no training.
+    Jobs that are queued again only because it is the site's default; jobs that start no agent and no training; jobs
+    that append and resume but have no marker, since a training that goes on from its last checkpoint is done at once;
+    the output of a training that the script itself appends to a file.
 
     ## Source
 
@@ -76,7 +80,7 @@ class RerunNotIdempotent(LaunchRule):
         """Yield the jobs that can be started again and are not prepared for it."""
         for job in batch_jobs(launch):
             place = _asks_for_requeue(job)
-            missing = list(_missing(job)) if job.started and place is not None else []
+            missing = list(_missing(launch, job)) if job.started and place is not None else []
             if place is not None and missing:
                 yield self.at(
                     place,
@@ -95,11 +99,12 @@ def _asks_for_requeue(job: BatchJob) -> Span | None:
     return job.requeues[0].span if job.requeues else None
 
 
-def _missing(job: BatchJob) -> Iterator[str]:
+def _missing(launch: LaunchFile, job: BatchJob) -> Iterator[str]:
     mode = job.script.directive("--open-mode")
-    if mode is None or mode.value not in ("append", "a"):
+    if (mode is None or mode.value not in ("append", "a")) and not all(one.appends for one in job.started):
         yield "its output is truncated (no --open-mode=append)"
-    if not all(started.is_agent for started in job.started) and not job.resumes:
-        yield "every start is a new run (no WANDB_RUN_ID and WANDB_RESUME)"
-    if not job.asks_whether_done:
-        yield "what is done is done again (nothing leaves at once when the work is done)"
+    trainings = [one.launch for one in job.started if one.launch.trainer is not None]
+    if trainings and not job.resumes and not any(trainer_resumes(launch, one) for one in trainings):
+        yield "every start is a new run, unless the training resumes by itself (no WANDB_RUN_ID and WANDB_RESUME here)"
+        if not job.asks_whether_done:
+            yield "what is done is done again (nothing leaves at once when the work is done)"
