@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.drill_job import FIXTURES, Head, kind_of, submitted_fixtures
+from tests.drills import kind_of
+from tests.slurm.drill_job import Head, submitted_fixtures
 from tests.slurm.job import TRAINER, Event
+from tests.support import FIXTURES
 from wbsignal_lint.cli import main
 
 EVENTS = {

@@ -15,19 +15,15 @@ and what the head says; ``--event`` is for files without a head. A head looks li
 
 from __future__ import annotations
 
-import argparse
-import os
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.drills import Drilled, arguments_of, drillable, print_drills, read_head
 from tests.slurm.cluster import Cluster
 from tests.slurm.job import Event, JobResult, run_job
 
-__all__ = ["Head", "drill_job", "kind_of", "submitted_fixtures"]
-
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+__all__ = ["Head", "drill_job", "submitted_fixtures"]
 
 
 @dataclass(frozen=True)
@@ -45,16 +41,15 @@ class Head:
         Raises:
             ValueError: it names no event.
         """
-        entries = dict(re.findall(r"(?m)^# ([\w-]+): *(.*?) *$", text))
-        if "slurm" not in entries:
-            return None
-        records = {key.removesuffix("-record"): value for key, value in entries.items() if key.endswith("-record")}
-        return cls(Event(entries["slurm"]), records)
+        entries, records = read_head(text)
+        return cls(Event(entries["slurm"]), records) if "slurm" in entries else None
 
 
-def kind_of(path: Path) -> str:
-    """Return ``bad``, ``fixed`` or ``good``."""
-    return path.name.split("_", 1)[0]
+def head_of(path: Path) -> Head | None:
+    """Return the head of a batch script that is submitted; ``None`` for all others."""
+    if path.suffix not in (".sbatch", ".slurm", ".sh", ".job"):
+        return None
+    return Head.of(path.read_bytes().decode(errors="replace"))
 
 
 def drill_job(cluster: Cluster, path: Path, event: Event) -> JobResult:
@@ -64,38 +59,20 @@ def drill_job(cluster: Cluster, path: Path, event: Event) -> JobResult:
 
 def submitted_fixtures() -> list[tuple[Path, Head]]:
     """Return the fixtures that say what SLURM does to them and what comes of it, in a stable order."""
-    found = []
-    for path in sorted(FIXTURES.glob("*/*")):
-        if path.suffix in (".sbatch", ".slurm", ".sh", ".job"):
-            head = Head.of(path.read_bytes().decode(errors="replace"))
-            if head is not None and kind_of(path) in head.records:
-                found.append((path, head))
-    return found
+    return drillable(head_of)
 
 
 def main() -> int:
     """Submit the files that were named."""
-    parser = argparse.ArgumentParser(description="Run fixtures on a real SLURM.")
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--event", default="signal", choices=[event.value for event in Event])
-    parser.add_argument("--verbose", action="store_true", help="show what the job printed")
-    arguments = parser.parse_args()
-    different = 0
+    arguments = arguments_of("Run fixtures on a real SLURM.", "--event", Event.SIGNAL.value)
+    otherwise = Head(Event(arguments.otherwise), {})
     with Cluster() as cluster:
-        for root in arguments.paths:
-            for path in sorted(root.iterdir()) if root.is_dir() else [root]:
-                head = Head.of(path.read_bytes().decode(errors="replace"))
-                wanted = head.records.get(kind_of(path)) if head else None
-                if wanted is None and root.is_dir():
-                    continue
-                result = drill_job(cluster, path, head.event if head else Event(arguments.event))
-                verdict = "--" if wanted is None else "ok" if str(result) == wanted else "DIFFERENT"
-                different += verdict == "DIFFERENT"
-                says = f"   (head: {wanted})" if verdict == "DIFFERENT" else ""
-                print(f"{verdict:9} {os.path.relpath(path)}: {result}   {result.state}{says}", flush=True)
-                if arguments.verbose:
-                    print(result.output)
-    return int(different > 0)
+
+        def drilled(path: Path, head: Head) -> Drilled:
+            result = drill_job(cluster, path, head.event)
+            return Drilled(str(result), result.output, result.state)
+
+        return print_drills(arguments.paths, head_of, otherwise, drilled, verbose=arguments.verbose)
 
 
 if __name__ == "__main__":

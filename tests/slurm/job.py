@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from tests.drills import NO_SERVER
 from tests.slurm.cluster import KILL_WAIT, Cluster
 from wbsignal_lint.drill.environment import client_environment
 from wbsignal_lint.drill.loopback import SWEEP_PATH, Loopback, Sweep
@@ -21,7 +22,6 @@ from wbsignal_lint.drill.transaction_log import NotATransactionLog, RunRecord, T
 __all__ = ["Event", "JobResult", "run_job"]
 
 TRAINER = Path(__file__).with_name("trainer.py")
-NO_SERVER = "http://127.0.0.1:9"  # offline runs ask no server; port 9 (discard) would refuse them
 TICK = 0.05
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.drills import kind_of
 from tests.slurm.cluster import Cluster
-from tests.slurm.drill_job import FIXTURES, Head, drill_job, kind_of, submitted_fixtures
+from tests.slurm.drill_job import Head, drill_job, submitted_fixtures
+from tests.support import FIXTURES
 
 pytestmark = pytest.mark.slurm
 

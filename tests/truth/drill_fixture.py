@@ -16,14 +16,13 @@ Good to know when writing a head:
   would have been told of it: ``P rc=0``.
 - A status below 0 is the signal that ended the process: ``- rc=-15``.
 - ``# drill: none`` runs to the end; ``# drill: SIGTERM SIGTERM`` sends two signals 0.1 s apart; ``# drill: group
-  SIGTERM`` sends it to the workers that the script forks as well.
+  SIGTERM`` sends it to the workers that the script forks as well; ``# drill: SIGTERM at loading`` sends it when the
+  script has printed a line with these words, which is how a signal comes before the run or after it.
 - Several runs in one process are written ``X(0) | P X(143)``.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
 import signal
 import sys
@@ -31,12 +30,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.drills import NO_SERVER, Drilled, arguments_of, drillable, print_drills, read_head
 from wbsignal_lint.drill.loopback import Loopback, Sweep
 from wbsignal_lint.drill.measurement import Measurement, Plan, drill
 from wbsignal_lint.drill.script import runs_python_agent
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
-NO_SERVER = "http://127.0.0.1:9"  # offline runs ask no server; port 9 (discard) would refuse them
+__all__ = ["Head", "drill_fixture", "drilled_fixtures", "head_of", "only_launches"]
+
+SIGNALS_AT = Path(__file__).parent / "scripts" / "signals_at.py"
+GRACE = 90.0
+"""Seconds for a script that is signalled when it has printed something, as a whole."""
 
 
 @dataclass(frozen=True)
@@ -46,38 +49,47 @@ class Head:
     signals: tuple[int, ...]
     group: bool
     """The signals go to the whole process group, as a scheduler's do, and not to the script's own process alone."""
+    printed: str | None
+    """The signal is sent when the script has printed this, instead of after the first log."""
     records: dict[str, str]
     """The expected record by the kind of file: ``bad``, ``fixed``, ``good``."""
 
     @classmethod
     def of(cls, text: str) -> Head | None:
         """Read the head of a fixture; ``None`` if it has no ``# drill:`` line."""
-        head = {}
-        for line in text.splitlines():
-            if line.strip() and not line.startswith("#"):
-                break
-            if match := re.fullmatch(r"#\s*([\w-]+):\s*(.*?)\s*", line):
-                head[match[1]] = match[2]
-        if "drill" not in head:
+        entries, records = read_head(text)
+        if "drill" not in entries:
             return None
-        names = [] if head["drill"] == "none" else head["drill"].split()
+        what, _, printed = entries["drill"].partition(" at ")
+        names = [] if what == "none" else what.split()
         group = names[:1] == ["group"]
-        records = {key.removesuffix("-record"): value for key, value in head.items() if key.endswith("-record")}
-        return cls(tuple(int(signal.Signals[name]) for name in names[group:]), group, records)
+        return cls(tuple(int(signal.Signals[name]) for name in names[group:]), group, printed or None, records)
 
 
-def kind_of(path: Path) -> str:
-    """Return ``bad``, ``fixed`` or ``good``."""
-    return path.name.split("_", 1)[0]
+def only_launches(text: str) -> bool:
+    """Say whether a Python file trains nothing itself, but starts what does: it does not import the client."""
+    return "subprocess" in text and not re.search(r"(?m)^\s*(?:import|from) wandb\b", text)
 
 
-def drill_fixture(path: Path, signals: tuple[int, ...], *, group: bool = False) -> Measurement:
-    """Run one Python fixture in an empty folder and send it the signals after its first log.
+def head_of(path: Path) -> Head | None:
+    """Return the head of a Python fixture that is drilled as a training; ``None`` for all others."""
+    if path.suffix != ".py":
+        return None
+    text = path.read_bytes().decode(errors="replace")
+    return None if only_launches(text) else Head.of(text)
+
+
+def drill_fixture(path: Path, head: Head) -> Measurement:
+    """Run one Python fixture in an empty folder and do to it what its head says.
 
     A script that is its own agent is online, with a server on this machine that has a sweep of one run for it.
     """
-    command, plan = [sys.executable, str(path.absolute())], Plan(signals, group=group)
+    command, plan = [sys.executable, str(path.absolute())], Plan(head.signals, group=head.group)
     with tempfile.TemporaryDirectory(prefix="wbsignal-fixture-") as folder:
+        if head.printed is not None:
+            (signum,) = head.signals
+            told = [sys.executable, str(SIGNALS_AT), signal.Signals(signum).name, head.printed, *command]
+            return drill(told, Plan((), grace=GRACE), server=NO_SERVER, cwd=Path(folder))
         if not runs_python_agent(command):
             return drill(command, plan, server=NO_SERVER, cwd=Path(folder))
         with Loopback(Sweep(tuple(command), runs=1)) as server:
@@ -86,38 +98,21 @@ def drill_fixture(path: Path, signals: tuple[int, ...], *, group: bool = False) 
 
 def drilled_fixtures() -> list[tuple[Path, Head]]:
     """Return the Python fixtures that say how they are drilled and what comes of it, in a stable order."""
-    found = []
-    for path in sorted(FIXTURES.glob("*/*.py")):
-        head = Head.of(path.read_bytes().decode(errors="replace"))
-        if head is not None and kind_of(path) in head.records:
-            found.append((path, head))
-    return found
+    return drillable(head_of)
+
+
+def _drilled(path: Path, head: Head) -> Drilled:
+    measured = drill_fixture(path, head)
+    left = "   ".join(f"left behind: {one.command}" for one in measured.left_behind)
+    return Drilled(str(measured), measured.output, left)
 
 
 def main() -> int:
     """Drill the files that were named."""
-    parser = argparse.ArgumentParser(description="Run fixtures under the real wandb client.")
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--signal", default="SIGTERM", help="for files whose head names none")
-    parser.add_argument("--verbose", action="store_true", help="show the end of what the fixture printed")
-    arguments = parser.parse_args()
-    different = 0
-    for root in arguments.paths:
-        for path in sorted(root.glob("*.py")) if root.is_dir() else [root]:
-            head = Head.of(path.read_bytes().decode(errors="replace"))
-            signals = head.signals if head else (int(signal.Signals[arguments.signal]),)
-            wanted = head.records.get(kind_of(path)) if head else None
-            if wanted is None and root.is_dir():
-                continue
-            measured = drill_fixture(path, signals, group=head is not None and head.group)
-            verdict = "--" if wanted is None else "ok" if str(measured) == wanted else "DIFFERENT"
-            different += verdict == "DIFFERENT"
-            says = f"   (head: {wanted})" if verdict == "DIFFERENT" else ""
-            left = "".join(f"   left behind: {one.command}" for one in measured.left_behind)
-            print(f"{verdict:9} {os.path.relpath(path)}: {measured}{says}{left}", flush=True)
-            if arguments.verbose:
-                print(measured.output)
-    return int(different > 0)
+    arguments = arguments_of("Run fixtures under the real wandb client.", "--signal", "SIGTERM")
+    otherwise = Head.of(f"# drill: {arguments.otherwise}")
+    assert otherwise is not None
+    return print_drills(arguments.paths, head_of, otherwise, _drilled, verbose=arguments.verbose)
 
 
 if __name__ == "__main__":

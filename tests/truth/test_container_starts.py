@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.truth.drill_fixture import NO_SERVER
+from tests.drills import NO_SERVER
 from wbsignal_lint.drill.measurement import Measurement, Plan, drill
 
 SCRIPTS = Path(__file__).parent / "scripts"

@@ -11,7 +11,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from drill_fixture import FIXTURES, Head, drill_fixture, drilled_fixtures, kind_of
+
+from tests.drills import kind_of
+from tests.support import FIXTURES
+from tests.truth.drill_fixture import Head, drill_fixture, drilled_fixtures
 
 pytestmark = pytest.mark.truth
 
@@ -59,7 +62,7 @@ def test_every_rule_that_is_drilled_is_drilled_in_every_run() -> None:
     ],
 )
 def test_the_record_is_the_one_that_the_head_claims(path: Path, head: Head) -> None:
-    measured = drill_fixture(path, head.signals, group=head.group)
+    measured = drill_fixture(path, head)
 
     assert str(measured) == head.records[kind_of(path)], measured.output
     assert measured.left_behind == ()

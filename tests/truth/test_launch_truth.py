@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.truth.drill_fixture import FIXTURES, Head, kind_of
+from tests.drills import kind_of
+from tests.support import FIXTURES
+from tests.truth.drill_fixture import Head
 from tests.truth.drill_launch import drill_launch, drilled_launches
 
 pytestmark = pytest.mark.truth
@@ -47,9 +49,9 @@ IN_EVERY_RUN = forms_in_every_run()
     ],
 )
 def test_what_becomes_of_the_run_is_what_the_head_claims(path: Path, head: Head) -> None:
-    record, output = drill_launch(path, head.signals)
+    drilled = drill_launch(path, head)
 
-    assert record == head.records[kind_of(path)], output
+    assert drilled.record == head.records[kind_of(path)], drilled.output
 
 
 def test_every_drilled_rule_shows_a_loss_and_its_mending_in_every_run() -> None:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from drill_fixture import NO_SERVER
 
+from tests.drills import NO_SERVER
 from tests.readme import Mistake, console_blocks, mistakes
 from tests.support import CLI, ROOT, run
 from wbsignal_lint.contract import describe_outcome

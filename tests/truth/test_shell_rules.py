@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.drills import NO_SERVER
 from tests.support import FIXTURES
-from tests.truth.drill_fixture import NO_SERVER
 from wbsignal_lint.drill.measurement import Measurement, Plan, drill
 
 pytestmark = pytest.mark.truth
