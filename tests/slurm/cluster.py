@@ -29,8 +29,8 @@ SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/s
 FREEZER = Path("/sys/fs/cgroup/freezer")
 NODE = "wbsignal"
 
-KILL_WAIT = 4
-"""Seconds from SIGTERM to SIGKILL at the end of a job."""
+KILL_WAIT = 8
+"""Seconds from SIGTERM to SIGKILL at the end of a job; with 4 a busy machine killed trainers that had been told."""
 GRACE_TIME = 4
 """Seconds that a preempted job of the partition ``low`` has left."""
 START_TIMEOUT = 30.0
