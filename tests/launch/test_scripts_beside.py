@@ -212,6 +212,7 @@ def test_an_entrypoint_that_runs_the_images_command_as_its_child(tmp_path: Path)
     ("host", "start"),
     [
         (COMPOSE, "command: ./run.sh --epochs 90"),
+        (COMPOSE, 'command: sh -c "exec ./run.sh"'),
         (COMPOSE, "entrypoint: [bash, run.sh]"),
         (COMPOSE, "command:\n      - bash\n      - ./run.sh"),
         (POD, 'command: ["bash"]\n    args: ["run.sh"]'),
@@ -230,7 +231,8 @@ def test_a_containers_script_without_exec_keeps_the_signal(host: str, start: str
     [
         (COMPOSE, "init: true\n    command: ./run.sh"),
         (COMPOSE, "command: /app/run.sh"),
-        (COMPOSE, 'command: sh -c "./run.sh"'),
+        (COMPOSE, 'command: tini -- sh -c "./run.sh"'),
+        (COMPOSE, 'command: sh -c "./other.sh"'),
         (POD, 'args: ["run.sh"]'),
         (POD, "command: [dumb-init, ./run.sh]"),
     ],
@@ -266,3 +268,57 @@ def test_a_training_whose_file_resumes_is_prepared_for_its_next_start(
     done = lint("--isolated", "--select", "WBS423", "job.sbatch", cwd=tmp_path)
 
     assert ("every start is a new run" in done.stdout) is missing
+
+
+@pytest.mark.parametrize("script", [PLAIN, PLAIN.replace("python", "exec python")])
+def test_a_script_in_shell_form_is_below_the_images_shell(script: str, tmp_path: Path) -> None:
+    for start in ("CMD ./run.sh --epochs 90", "ENTRYPOINT bash run.sh", "CMD mkdir -p runs && ./run.sh"):
+        assert found_beside(tmp_path, "Dockerfile", IMAGE.format("COPY . .", start), script) == ["5:1: WBS503"]
+    fixed = lint("--isolated", "--fix", "--diff", "--select", "WBS503", "Dockerfile", cwd=tmp_path).stdout
+    assert ("+CMD mkdir -p runs && exec ./run.sh" in fixed) == ("exec" in script)
+
+
+@pytest.mark.parametrize("head", ["FROM python:3.12-alpine", 'FROM python:3.12\nSHELL ["/bin/bash", "-c"]'])
+def test_a_script_in_shell_form_that_may_take_the_shells_place(head: str, tmp_path: Path) -> None:
+    text = f"{head}\nRUN pip install wandb\nCOPY . .\nCMD ./run.sh\n"
+
+    assert [one[-6:] for one in found_beside(tmp_path, "Dockerfile", text, PLAIN)] == ["WBS408"]
+    assert found_beside(tmp_path, "Dockerfile", text, PLAIN.replace("python", "exec python")) == []
+
+
+BUILT = "services:\n  train:\n    build: {}\n    environment: [WANDB_API_KEY]\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    ("build", "entrypoint", "command", "expected"),
+    [
+        (".", "", "command: ./run.sh", ["5:14: WBS408"]),
+        (".", 'ENTRYPOINT ["tini", "--"]', "command: ./run.sh", []),
+        (".", "ENTRYPOINT python serve.py", "command: ./run.sh", []),
+        (".", 'ENTRYPOINT ["./hands_over.sh"]', "command: ./run.sh", ["5:14: WBS408"]),
+        (".", 'ENTRYPOINT ["./hands_over.sh"]', "command: python train.py", []),
+        (".", 'ENTRYPOINT ["./keeps.sh"]', "command: python train.py", ["3:12: WBS408"]),
+        (".", 'ENTRYPOINT ["./keeps.sh"]', "entrypoint: python train.py", []),
+        (".", 'ENTRYPOINT ["./missing.sh"]', "command: ./run.sh", []),
+        ("{context: ., target: first}", 'ENTRYPOINT ["tini", "--"]', "command: ./run.sh", ["5:14: WBS408"]),
+        (".", 'CMD ["./run.sh"]', "init: true", []),
+        (".", 'CMD ["./run.sh"]', "restart: always", []),  # reported in the Dockerfile
+    ],
+)
+def test_the_entrypoint_of_the_image_comes_before_the_command_of_a_service(
+    build: str, entrypoint: str, command: str, expected: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "keeps.sh").write_text(ARGUMENTS, encoding="utf-8")
+    (tmp_path / "hands_over.sh").write_text(ARGUMENTS.replace('"$@"', 'exec "$@"'), encoding="utf-8")
+    dockerfile = f"FROM python:3.12 AS first\nWORKDIR /app\nCOPY . .\nFROM first\n{entrypoint}\n"
+    (tmp_path / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+
+    assert found_beside(tmp_path, "compose.yaml", BUILT.format(build, command), PLAIN) == expected
+
+
+def test_a_service_that_takes_over_the_keys_of_another_mapping(tmp_path: Path) -> None:
+    base = "x-base: &base\n  image: lab/train\n  init: true\n  environment: [WANDB_API_KEY]\n"
+    text = f"{base}services:\n  train:\n    <<: *base\n    command: ./run.sh\n"
+
+    assert found_beside(tmp_path, "compose.yaml", text, PLAIN) == []
+    assert found_beside(tmp_path, "compose.yaml", text.replace("  init: true\n", ""), PLAIN) == ["7:14: WBS408"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wbsignal_lint.diagnostics import LineIndex, Related, Span
 from wbsignal_lint.launch.agent import agent_of
-from wbsignal_lint.launch.batch import sources_unknown, speaks_of_resuming
+from wbsignal_lint.launch.batch import becomes_its_command, sources_unknown, speaks_of_resuming
 from wbsignal_lint.launch.facts import Command, LaunchFile, Word
 from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.lookup import lookup_beside, text_beside
@@ -18,7 +18,19 @@ from wbsignal_lint.launch.steps import Kill, Launch, ShellScript
 from wbsignal_lint.launch.trainers import trainer_of
 from wbsignal_lint.launch.wrappers import SHELLS
 
-__all__ = ["Keeper", "ScriptBeside", "keeper_beside", "kept_from_sigterm", "script_run_by", "trainer_resumes"]
+__all__ = [
+    "Keeper",
+    "ScriptBeside",
+    "keeper_beside",
+    "keeper_in_text",
+    "kept_from_sigterm",
+    "script_run_by",
+    "script_started",
+    "trainer_resumes",
+]
+
+_MAX_SCRIPTS = 4
+"""An entrypoint that ends in ``exec "$@"`` hands over to the next."""
 
 
 @dataclass(frozen=True)
@@ -85,18 +97,67 @@ def keeper_beside(
         words: the command.
         paths: gives the places in the project where a path that the command names may be.
     """
+    mentions = speaks_of_wandb(launch_file.text) or bool(launch_file.sweeps)
+    for _ in range(_MAX_SCRIPTS):
+        found = script_started(launch_file, words, paths)
+        if found is None:
+            return None
+        word, beside = found
+        at = next(index for index, one in enumerate(words) if one is word)
+        passed = Command(tuple(words[at + 1 :]), word.span)
+        trains = trainer_of(passed, lookup_beside(launch_file.path), mentions_wandb=mentions) is not None
+        child = kept_from_sigterm(beside.script, trains=trains or agent_of(passed) is not None)
+        if child is not None:
+            return Keeper(word, beside, child)
+        if not _hands_over(beside.script):
+            return None
+        words = passed.words
+    return None
+
+
+def keeper_in_text(
+    launch_file: LaunchFile, script: ShellScript, paths: Callable[[str], Sequence[str]], *, stays: bool
+) -> Keeper | None:
+    """Return the script of the project that a shell text runs, if what it starts does not hear of the shell's SIGTERM.
+
+    Args:
+        launch_file: where the text stands.
+        script: the text.
+        paths: as for `keeper_beside`.
+        stays: whether the text's shell is known not to give its place to a last command.
+    """
+    if script.traps or sources_unknown(script):
+        return None
+    for launch in script.launches:
+        if launch.in_substitution or launch.job is not None or not becomes_its_command(launch):
+            continue
+        keeper = keeper_beside(launch_file, launch.command.words, paths)
+        if keeper is not None:
+            return keeper
+        if launch.is_exec or not (stays or not launch.is_simple_last):
+            continue
+        found = script_started(launch_file, launch.command.words, paths)
+        children = () if found is None else [one for one in found[1].script.watched if not one.in_substitution]
+        if found is not None and children:
+            return Keeper(found[0], found[1], children[0])
+    return None
+
+
+def script_started(
+    launch_file: LaunchFile, words: Sequence[Word], paths: Callable[[str], Sequence[str]]
+) -> tuple[Word, ScriptBeside] | None:
+    """Return the script of the project that a command runs, and the word that names it; the rest as `keeper_beside`."""
     name = _script_named(words)
     if name is None:
         return None
     mentions = speaks_of_wandb(launch_file.text) or bool(launch_file.sweeps)
     beside = _script_beside(launch_file, paths(name), mentions_wandb=mentions)
-    if beside is None:
-        return None
-    at = next(index for index, word in enumerate(words) if word.value == name)
-    passed = Command(tuple(words[at + 1 :]), words[at].span)
-    trains = trainer_of(passed, lookup_beside(launch_file.path), mentions_wandb=mentions) is not None
-    child = kept_from_sigterm(beside.script, trains=trains or agent_of(passed) is not None)
-    return None if child is None else Keeper(words[at], beside, child)
+    return None if beside is None else (next(word for word in words if word.value == name), beside)
+
+
+def _hands_over(script: ShellScript) -> bool:
+    """Whether a script gives its place to its arguments, and starts nothing of interest itself."""
+    return not script.watched and any(one.runs_arguments and one.is_exec for one in script.launches)
 
 
 def _script_named(words: Sequence[Word]) -> str | None:
@@ -146,8 +207,7 @@ def kept_from_sigterm(script: ShellScript, *, trains: bool = False) -> Launch | 
     if sources_unknown(script) or any(not trap.signals for trap in script.traps):
         return None
     for child in script.launches:
-        runs_arguments = trains and child.program == "" and bool(child.command.words) and child.command.words[0].is_list
-        if not (child.is_watched or runs_arguments) or child.is_exec or child.in_substitution:
+        if not (child.is_watched or (trains and child.runs_arguments)) or child.is_exec or child.in_substitution:
             continue
         at_exit = trap_in_force(script, child, "EXIT")
         if trap_in_force(script, child, "TERM") is not None:

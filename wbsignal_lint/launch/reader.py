@@ -10,6 +10,7 @@ from typing import TypeVar
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.agent import agent_of
 from wbsignal_lint.launch.behaviour import Run, options_set, steps_of
+from wbsignal_lint.launch.building import with_its_image
 from wbsignal_lint.launch.calls import told_apart
 from wbsignal_lint.launch.containers import ContainerStart, SweepCommand
 from wbsignal_lint.launch.directives import Directive, directives_of, options_of
@@ -67,7 +68,8 @@ def read_launch(
             shell_forms=hosted.shell_forms,
             sweeps=tuple(_followed(one, None, mentions_wandb=True) for one in hosted.sweeps),
             container_starts=tuple(
-                _followed(one, uses_wandb, mentions_wandb=speaks_of_wandb(text)) for one in hosted.container_starts
+                _followed(with_its_image(one, text_of), uses_wandb, mentions_wandb=speaks_of_wandb(text))
+                for one in hosted.container_starts
             ),
             grace_periods=hosted.grace_periods,
         )

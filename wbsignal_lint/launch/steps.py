@@ -173,9 +173,22 @@ class Launch(Step):
         return self.job is None
 
     @property
+    def is_simple_last(self) -> bool:
+        """Whether it is a last command that shells may run in their own place."""
+        return self.is_last and self.stages == 1 and self.or_else is None and not self.in_subshell
+
+    @property
     def is_exec(self) -> bool:
         """Whether it takes the shell's place."""
+        if self.program == "exec":  # the reader takes it off only where something is known behind it
+            return len(self.command.words) > 1
         return bool(self.command.runners) and self.command.runners[0].name == "exec"
+
+    @property
+    def runs_arguments(self) -> bool:
+        """Whether what it starts is what the script or function is given: ``"$@"``."""
+        words = self.command.words[1:] if self.program == "exec" else self.command.words
+        return bool(words) and words[0].is_list and words[0].is_opaque
 
     @property
     def is_watched(self) -> bool:

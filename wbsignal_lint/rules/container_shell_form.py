@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
-from wbsignal_lint.launch.containers import ShellForm
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Related, Severity, Span
+from wbsignal_lint.launch.beside import ScriptBeside, keeper_beside, script_started
+from wbsignal_lint.launch.containers import ShellForm, has_dash
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.passing import ELSEWHERE, Manner, passing_of
 from wbsignal_lint.launch.steps import Launch, ShellScript
@@ -18,11 +19,6 @@ from wbsignal_lint.rules.base import LaunchRule
 __all__ = ["ContainerShellForm"]
 
 _INIT_PROGRAMS = frozenset({"tini", "tini-static", "dumb-init", "catatonit", "s6-svscan", "docker-init", "runit"})
-_OTHER_SH = re.compile(
-    r"alpine|busybox|fedora|centos|rocky|almalinux|redhat|\bubi\d|amazonlinux|oraclelinux|opensuse|suse|archlinux|nixos",
-    re.IGNORECASE,
-)
-"""Images whose ``sh`` is not dash, and may give its place to a last command by itself."""
 _PLAIN = re.compile(r"[\w@%+=:,./ \t'\"-]+")
 """Text in which nothing means anything to a shell but blanks and quotes."""
 _SETS_VARIABLE = re.compile(r"\s*[A-Za-z_]\w*=", re.ASCII)
@@ -33,8 +29,9 @@ class ContainerShellForm(LaunchRule):
 
     ## What it finds
 
-    In a Dockerfile, a `CMD` or `ENTRYPOINT` that is no JSON array and starts a sweep agent or a training. docker then
-    has `/bin/sh -c` run the line.
+    In a Dockerfile, a `CMD` or `ENTRYPOINT` that is no JSON array and starts a sweep agent or a training, or a script
+    of the project that does (`CMD ./run.sh`; it is looked for by what `COPY` and `ADD` say). docker then has
+    `/bin/sh -c` run the line.
 
     ## Why it matters
 
@@ -68,7 +65,8 @@ class ContainerShellForm(LaunchRule):
     Safe: a command without anything that only a shell understands becomes a JSON array. Where the line has variables,
     or several commands, the last of which is the training, `exec` is put in front of that: it takes the shell's place.
     There is no fix where commands follow, where pipes and alternatives are around it, and where what stands in front of
-    the training (`conda run`, `accelerate launch`) would not pass the signal on either.
+    the training (`conda run`, `accelerate launch`) would not pass the signal on either. A script becomes a JSON array
+    if it begins with `#!` and starts the training by `exec`; otherwise it would have to be changed, too.
 
     ## Leaves alone
 
@@ -97,15 +95,27 @@ class ContainerShellForm(LaunchRule):
             if script is None or not form.is_alone or script.traps:
                 continue
             started = next((one for one in script.watched if _is_kept_back(one, script, form)), None)
-            if started is None:
-                continue
+            fix: Fix | None
+            related: tuple[Related, ...] = ()
+            if started is not None:
+                fix = _fix(started, script, form)
+            else:
+                found = _started_in_script(launch, script, form)
+                if found is None:
+                    continue
+                runs, beside, started = found
+                related = (beside.note(started, "it is started here"),)
+                # Another form helps only if the script hands the signal on, and can be started without a shell.
+                keeps = keeper_beside(launch, runs.command.words, form.files.project_paths) is not None
+                fix = None if keeps or not beside.text.startswith("#!") else _fix(runs, script, form)
             what = "the agent and its run are" if started.agent is not None else "the training is"
             yield self.at(
                 form.keyword_span,
                 "in this form a shell is process 1 of the container: it ignores the SIGTERM of a preemption, and "
                 f"{what} never told",
                 outcome=describe_outcome("SIGTERM", False, None),
-                fix=_fix(started, script, form),
+                fix=fix,
+                related=related,
                 scope=form.span,
             )
 
@@ -118,12 +128,22 @@ def _is_kept_back(launch: Launch, script: ShellScript, form: ShellForm) -> bool:
         return False
     if any(runner.name in ELSEWHERE or runner.name in _INIT_PROGRAMS for runner in launch.command.runners):
         return False
-    gives_place = form.shell not in ("sh", "dash") or _OTHER_SH.search(form.image) is not None
-    return not (gives_place and _is_simple_last(launch))
+    gives_place = form.shell not in ("sh", "dash") or not has_dash(form.image)
+    return not (gives_place and launch.is_simple_last)
 
 
-def _is_simple_last(launch: Launch) -> bool:
-    return launch.is_last and launch.stages == 1 and launch.or_else is None and not launch.in_subshell
+def _started_in_script(
+    file: LaunchFile, script: ShellScript, form: ShellForm
+) -> tuple[Launch, ScriptBeside, Launch] | None:
+    """Return the script of the project that a shell form runs, with what runs it, and the training that it starts."""
+    for one in script.launches:
+        if not _is_kept_back(one, script, form):
+            continue
+        found = script_started(file, one.command.words, form.files.project_paths)
+        children = () if found is None else [child for child in found[1].script.watched if not child.in_substitution]
+        if found is not None and children:
+            return one, found[1], children[0]
+    return None
 
 
 def _passes_on(name: str, command: str) -> bool:
@@ -148,7 +168,7 @@ def _fix(launch: Launch, script: ShellScript, form: ShellForm) -> Fix | None:
         if words:
             edit = Edit(Span(text.span.start, text.span.end), json.dumps(words, ensure_ascii=False))
             return Fix("Write it as a JSON array", (edit,))
-    if not _is_simple_last(launch) or launch.in_loop or (launch.is_conditional and "||" in line):
+    if not launch.is_simple_last or launch.in_loop or (launch.is_conditional and "||" in line):
         return None
     first = launch.command.runners[0].span if launch.command.runners else launch.command.words[0].span
     if not launch.span.start <= first.start < launch.span.end:

@@ -177,17 +177,13 @@ def _kept_by_shell(script: ShellScript, shell: str) -> Launch | None:
             return None
         if shell in ("sh", "dash") and launch.is_last:
             return launch
-        if shell in ("sh", "dash", "bash") and not _is_simple_last(launch) and launch.trainer is not None:
+        if shell in ("sh", "dash", "bash") and not launch.is_simple_last and launch.trainer is not None:
             return launch
     return None
 
 
-def _is_simple_last(launch: Launch) -> bool:
-    return launch.is_last and launch.stages == 1 and launch.or_else is None and not launch.in_subshell
-
-
 def _fix(launch: Launch) -> Fix | None:
-    if not _is_simple_last(launch):
+    if not launch.is_simple_last:
         return None
     first = launch.command.runners[0].span if launch.command.runners else launch.command.words[0].span
     return Fix("Put exec in front of it", (Edit(Span(first.start, first.start), "exec "),), Applicability.UNSAFE)

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.containers import ContainerStart, ShellForm
+from wbsignal_lint.launch.containers import ContainerStart, Image, ShellForm
 from wbsignal_lint.launch.facts import OptionSlot
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart
+from wbsignal_lint.launch.hosts.stages import Stage
 from wbsignal_lint.launch.hosts.strings import json_strings
 from wbsignal_lint.launch.mapped import MappedText
+from wbsignal_lint.launch.recording import Recording, recording_under, told_in
 from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.wrappers import SHELLS
 
-__all__ = ["Instruction", "read_dockerfile", "read_instructions"]
+__all__ = ["Instruction", "images_of", "read_dockerfile", "read_instructions"]
 
 _ESCAPE = re.compile(r"\s*#\s*escape\s*=\s*(\S)", re.IGNORECASE)
 _KEYWORD = re.compile(r"[ \t]*([A-Za-z]+)(?:[ \t]+|(?=\r?\n|\\|$))")
@@ -25,6 +27,8 @@ _NESTED = re.compile(r"(?:ONBUILD|HEALTHCHECK)\b", re.IGNORECASE)
 _FLAG = re.compile(r"--[\w-]+(?:=\S*)?[ \t]*(?:\\\r?\n[ \t]*)?")
 _HEREDOC = re.compile(r"<<(-?)(['\"]?)([A-Za-z_]\w*)\2")
 _LINE = re.compile(r"[^\n]*(?:\n|$)")
+_ENV_PAIR = re.compile(r"^(\w+)[ \t]+([^=]*)$")
+"""``ENV NAME value``, the old form."""
 _STARTS = ("CMD", "ENTRYPOINT")
 
 
@@ -49,44 +53,54 @@ _END = Instruction("FROM", Span(0, 0), MappedText.of(""))
 
 def read_dockerfile(text: str) -> Hosted:
     """Find what a Dockerfile runs: ``RUN``, and the last ``CMD`` and ``ENTRYPOINT`` of each stage."""
+    return _read(text)[0]
+
+
+def images_of(text: str) -> tuple[Image, ...]:
+    """Return what each stage of a Dockerfile says of the containers of its image, in their order."""
+    return _read(text)[1]
+
+
+def _read(text: str) -> tuple[Hosted, tuple[Image, ...]]:
     parts: list[ShellPart | Arguments] = []
     shell_forms: list[ShellForm] = []
     container_starts: list[ContainerStart] = []
+    images: list[Image] = []
     copies: list[tuple[str, str]] = []
-    starts: dict[str, tuple[Instruction, str]] = {}
-    image, shell, workdir = "", "sh", "/"
+    stages: dict[str, Stage] = {}
+    stage = Stage()
     for one in (*read_instructions(text), _END):
         if one.keyword == "FROM":
-            for part in _started({keyword: found for keyword, (found, _) in starts.items()}):
-                parts.append(part)
-                if isinstance(part, Arguments):
-                    words = tuple(argument.word() for argument in part.arguments)
-                    container_starts.append(ContainerStart(words, part.span, tuple(copies), workdir))
-            shell_forms.extend(_shell_forms(starts, image))
-            starts, shell, workdir, image = {}, "sh", "/", one.rest.text
+            if stage.own:
+                parts.extend(replace(part, environment=stage.variables) for part in _started(stage.instructions))
+            start = stage.start(tuple(copies))
+            if start is not None and recording_under(stage.variables) is not Recording.NOTHING:
+                container_starts.append(start)
+            shell_forms.extend(stage.shell_forms(tuple(copies)))
+            images.append(stage.image(tuple(copies)))
+            stages[stage.name.lower()] = stage
+            stage = Stage.begun(one.rest.text, stages)
         elif one.keyword == "SHELL":
-            names = [argument.text.text.rpartition("/")[2] for argument in one.arguments or ()]
-            shell = next((name for name in names if name in SHELLS), "")
+            names = tuple(argument.text.text for argument in one.arguments or ())
+            stage.shell = names if any(name.rpartition("/")[2] in SHELLS for name in names) else ()
         elif one.keyword == "WORKDIR":
-            workdir = posixpath.join(workdir, one.rest.text.strip().strip("\"'"))
+            stage.workdir = posixpath.join(stage.workdir, one.rest.text.strip().strip("\"'"))
+        elif one.keyword == "STOPSIGNAL":
+            stage.stop_signal = one.rest.text.strip().strip("\"'")
         elif one.keyword in ("COPY", "ADD"):
-            parts.extend(_copied(one))
+            parts.extend(replace(part, environment=stage.variables) for part in _copied(one))
             if "--from" not in text[one.span.start : one.rest.span.start] and not one.documents:
-                copies.extend(_copies(one.rest, workdir))
-        elif one.keyword in _STARTS and (shell or one.arguments is not None):
-            starts[one.keyword] = (one, shell)  # the last one counts
+                copies.extend(_copies(one.rest, stage.workdir))
+        elif one.keyword in _STARTS and (stage.shell or one.arguments is not None):
+            stage.set_entry(one)
         elif one.keyword == "RUN" and one.arguments is not None:
-            parts.append(Arguments(one.arguments, one.span))
-        elif one.keyword == "RUN" and shell:
-            parts.extend(_shell(one))
-    return Hosted(tuple(parts), shell_forms=tuple(shell_forms), container_starts=tuple(container_starts))
-
-
-def _shell_forms(starts: dict[str, tuple[Instruction, str]], image: str) -> Iterator[ShellForm]:
-    for one, shell in starts.values():
-        if one.arguments is None and one.rest.text:
-            keyword_span = Span(one.span.start, one.span.start + len(one.keyword))
-            yield ShellForm(one.keyword, keyword_span, one.span, one.rest, shell, image, len(starts) == 1)
+            parts.append(Arguments(one.arguments, one.span, stage.variables))
+        elif one.keyword == "RUN" and stage.shell:
+            parts.extend(replace(part, environment=stage.variables) for part in _shell(one))
+        elif one.keyword == "ENV":
+            stage.variables = {**stage.variables, **told_in(_ENV_PAIR.sub(r"\1=\2", one.rest.text.strip()))}
+    hosted = Hosted(tuple(parts), shell_forms=tuple(shell_forms), container_starts=tuple(container_starts))
+    return hosted, tuple(images[1:])  # the first one is what stands before FROM
 
 
 def _started(starts: dict[str, Instruction]) -> Iterator[ShellPart | Arguments]:

@@ -11,9 +11,10 @@ import re
 import yaml
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.containers import ContainerStart, GracePeriod, SweepCommand
+from wbsignal_lint.launch.containers import SweepCommand
 from wbsignal_lint.launch.facts import OptionSlot, Word
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart, substituted
+from wbsignal_lint.launch.hosts.yaml_containers import Containers
 from wbsignal_lint.launch.hosts.yaml_environment import environment_of
 from wbsignal_lint.launch.hosts.yaml_text import YamlFile
 from wbsignal_lint.launch.mapped import MappedText
@@ -37,7 +38,6 @@ _ARGUMENT_KEYS = ("entrypoint", "command", "cmd", "args")
 """Keys whose values, if they are lists, are the arguments of one process, in this order."""
 _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|z|k|a)?sh(?:\s.*)?", re.DOTALL)
 _PODS_VARIABLE = re.compile(r"\$\(([A-Za-z_][\w.-]*)\)", re.ASCII)
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _COMPOSE = re.compile(r"\$\$|\$\{?([A-Za-z_]\w*)[^}\s]*\}|\$([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -52,8 +52,7 @@ class _Reading:
         self.file = YamlFile(text)
         self.parts: list[ShellPart | Arguments] = []
         self.sweeps: list[SweepCommand] = []
-        self.container_starts: list[ContainerStart] = []
-        self.grace_periods: list[GracePeriod] = []
+        self.containers = Containers(self.file, self._argument, text)
         self.is_compose = False
         self.variables: Variables = {}
         """What the part of the file that is being read finds in its environment."""
@@ -72,7 +71,9 @@ class _Reading:
                 if isinstance(node, yaml.MappingNode):
                     self.variables = {**self.variables, **environment_of(node)}
                     self._mapping(_values(node))
-                    self._grace(_values(node), node)
+                    self.containers.note_pod(node)
+                    if recording_under(self.variables) is not Recording.NOTHING:
+                        self.containers.note(node, is_compose=self.is_compose)
                     pending.extend((value, self.variables) for _, value in reversed(node.value))
                 elif isinstance(node, yaml.SequenceNode):
                     pending.extend((value, self.variables) for value in reversed(node.value))
@@ -80,8 +81,8 @@ class _Reading:
             tuple(self.parts),
             self.file.is_whole,
             sweeps=tuple(self.sweeps),
-            container_starts=tuple(self.container_starts),
-            grace_periods=tuple(self.grace_periods),
+            container_starts=tuple(self.containers.starts),
+            grace_periods=tuple(self.containers.grace_periods),
         )
 
     def _mapping(self, values: dict[str, yaml.Node]) -> None:
@@ -109,8 +110,6 @@ class _Reading:
                     self._script(texts)
         self._script(lines)
         self._arguments(values)
-        if ("image" in values or "build" in values) and _word(values.get("init")) != "true":
-            self._container(values)
 
     def _sweep(self, command: yaml.Node | None, program: yaml.Node | None) -> None:
         if not isinstance(command, yaml.SequenceNode):
@@ -126,23 +125,6 @@ class _Reading:
         name = None if program is None else self.file.scalar(program)
         named = None if name is None else Word(name.text, name.span, name)
         self.sweeps.append(SweepCommand(tuple(words), self._span(command), program=named))
-
-    def _grace(self, values: dict[str, yaml.Node], node: yaml.Node) -> None:
-        """Note how long the containers of a pod or a service of compose have."""
-        if isinstance(values.get("containers"), yaml.SequenceNode):
-            key, default = "terminationGracePeriodSeconds", 30.0
-        elif self.is_compose and ("image" in values or "build" in values):
-            key, default = "stop_grace_period", 10.0
-        else:
-            return
-        given = values.get(key)
-        if given is None:
-            self.grace_periods.append(GracePeriod(key, self._span(node), default, None))
-            return
-        text = self.file.scalar(given)
-        seconds = None if text is None else _seconds(text.text)
-        if seconds is not None:
-            self.grace_periods.append(GracePeriod(key, self._span(node), seconds, self._span(given)))
 
     def _span(self, node: yaml.Node) -> Span:
         return Span(node.start_mark.index, self._end(node.end_mark.index))
@@ -191,30 +173,6 @@ class _Reading:
             span = Span(nodes[0].start_mark.index, max(node.end_mark.index for node in nodes))
             self.parts.append(Arguments(tuple(arguments), Span(span.start, self._end(span.end)), self.variables))
 
-    def _container(self, values: dict[str, yaml.Node]) -> None:
-        """Note what a container of a pod or a service of compose starts; without a program it is the image's affair."""
-        if recording_under(self.variables) is Recording.NOTHING:
-            return
-        words: list[Word] = []
-        nodes = [values[key] for key in ("entrypoint", "command", "args") if key in values]
-        if not nodes or nodes[0] is values.get("args"):
-            return
-        for node in nodes:
-            for element in node.value if isinstance(node, yaml.SequenceNode) else (node,):
-                text = self.file.scalar(element)
-                if text is None or not isinstance(element, yaml.ScalarNode) or self.file.is_template(element):
-                    return
-                if node is element:
-                    # compose splits it, and no shell reads it
-                    if not self.is_compose or re.search(r"[\"'\\$`;&|<>()]", text.text):
-                        return
-                    pieces = [text[match.start() : match.end()] for match in re.finditer(r"\S+", text.text)]
-                    words.extend(Argument(piece).word() for piece in pieces)
-                else:
-                    words.append(self._argument(text, element, node).word())
-        span = Span(nodes[0].start_mark.index, max(node.end_mark.index for node in nodes))
-        self.container_starts.append(ContainerStart(tuple(words), Span(span.start, self._end(span.end))))
-
     def _end(self, offset: int) -> int:
         """Return the end of the last line that a block list, which reaches to the next key, has text on."""
         return len(self.text[:offset].rstrip())
@@ -260,15 +218,6 @@ def _values(node: yaml.Node) -> dict[str, yaml.Node]:
 
 def _word(node: yaml.Node | None) -> str:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-
-
-def _seconds(text: str) -> float | None:
-    """Return a duration: ``90``, or as compose writes it, ``1m30s``."""
-    if re.fullmatch(r"\d+(?:\.\d+)?", text):
-        return float(text)
-    if not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+", text):
-        return None
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(h|ms|m|s)", text))
 
 
 def _is_sweep(values: dict[str, yaml.Node]) -> bool:

@@ -8,7 +8,7 @@ import yaml
 
 from wbsignal_lint.launch.recording import MODE_VARIABLES, Variables, told_in
 
-__all__ = ["environment_of"]
+__all__ = ["entries", "environment_of"]
 
 _KEYS = ("variables", "env", "envs", "environment", "env_vars")
 """GitLab; GitHub, Kubernetes and most others; SkyPilot; compose; Ray."""
@@ -18,7 +18,7 @@ _MAX_MERGES = 8
 def environment_of(mapping: yaml.Node) -> Variables:
     """Return what a mapping sets for all that stands in it."""
     found: dict[str, str] = {}
-    for key, node in _entries(mapping):
+    for key, node in entries(mapping):
         if key in _KEYS:
             found.update(_set_in(node))
         elif key == "runtime_env":
@@ -29,26 +29,26 @@ def environment_of(mapping: yaml.Node) -> Variables:
 def _set_in(node: yaml.Node) -> Iterator[tuple[str, str]]:
     """Read a mapping, a list of ``name=value``, or one of mappings with ``name`` and ``value``."""
     if isinstance(node, yaml.MappingNode):
-        for name, value in _entries(node):
+        for name, value in entries(node):
             if name in MODE_VARIABLES:
-                yield name, _text(value) or _text(dict(_entries(value)).get("value"))
+                yield name, _text(value) or _text(dict(entries(value)).get("value"))
     elif isinstance(node, yaml.SequenceNode):
         for element in node.value:
             yield from told_in(_text(element)).items()
-            named = dict(_entries(element))
+            named = dict(entries(element))
             name = _text(named.get("name"))
             if name in MODE_VARIABLES:
                 yield name, _text(named.get("value"))
 
 
-def _entries(node: yaml.Node, depth: int = 0) -> Iterator[tuple[str, yaml.Node]]:
+def entries(node: yaml.Node, depth: int = 0) -> Iterator[tuple[str, yaml.Node]]:
     """Yield what a mapping holds, behind what it takes over by ``<<``."""
     if not isinstance(node, yaml.MappingNode) or depth > _MAX_MERGES:
         return
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.value == "<<":
             for merged in value.value if isinstance(value, yaml.SequenceNode) else (value,):
-                yield from _entries(merged, depth + 1)
+                yield from entries(merged, depth + 1)
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.value != "<<":
             yield key.value, value
