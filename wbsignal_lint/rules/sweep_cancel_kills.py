@@ -47,7 +47,8 @@ class SweepCancelKills(LaunchRule):
 
     ## Leaves alone
 
-    `--stop`, `--pause` and `--resume`; `wandb sweep --help`; printed hints, comments, patterns.
+    `--stop`, `--pause` and `--resume`; files that call `wandb sweep --stop`, too, and so leave the choice to whoever
+    runs them; `wandb sweep --help`; printed hints, comments, patterns.
 
     ## Source
 
@@ -62,14 +63,19 @@ class SweepCancelKills(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every `--cancel` of a sweep."""
+        calls = [
+            command
+            for command in launch.commands
+            if len(command.words) >= 3
+            and command.words[0].program in CLIENTS
+            and command.words[1].value == "sweep"
+            and not any(word.value in ("--help", "-h") for word in command.words)
+        ]
+        if any(word.value == "--stop" for command in calls for word in command.words[2:]):
+            return
         seen = set()
-        for command in launch.commands:
-            words = command.words
-            if len(words) < 3 or words[0].program not in CLIENTS or words[1].value != "sweep":
-                continue
-            if any(word.value in ("--help", "-h") for word in words):
-                continue
-            for word in words[2:]:
+        for command in calls:
+            for word in command.words[2:]:
                 place = word.literal.span
                 if word.value != "--cancel" or place in seen:
                     continue
