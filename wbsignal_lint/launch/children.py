@@ -34,6 +34,8 @@ class TimeLimit:
     call: str
     """``subprocess.run``."""
     what: str
+    script: ShellScript | None = None
+    """What the shell reads that gets SIGKILL first; ``None``: none does."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Diagnostic, Severity, Span
+from wbsignal_lint.launch.children import TimeLimit
 from wbsignal_lint.launch.facts import LaunchFile, Runner
-from wbsignal_lint.launch.processes import deliver_to_job, kills_of, reaches
+from wbsignal_lint.launch.processes import becomes_last_command, deliver_to_job, kills_of, reaches
 from wbsignal_lint.launch.signals import name_of
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.rules.base import LaunchRule
@@ -90,12 +92,7 @@ class TimeoutCutsHandler(LaunchRule):
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every `timeout` that ends what it runs, or ends itself, in place of passing a signal on."""
         for limit in launch.children.limits:
-            yield self.at(
-                limit.span,
-                f"when the time is up {limit.call} sends SIGKILL, for which no handler runs: the {limit.what} is lost "
-                "without a word; start it with Popen, wait() for it with this timeout, and terminate() it then",
-                outcome=describe_outcome("SIGKILL", False, None),
-            )
+            yield from self._of_python(limit)
         found: set[Span] = set()
         for script in launch.scripts:
             for launched in script.watched:
@@ -106,6 +103,24 @@ class TimeoutCutsHandler(LaunchRule):
                 if finding is not None:
                     found.add(timeout.span)
                     yield finding
+
+    def _of_python(self, limit: TimeLimit) -> Iterator[Diagnostic]:
+        cure = "wait() for it with this timeout, and terminate() it then"
+        if limit.script is None:
+            yield self.at(
+                limit.span,
+                f"when the time is up {limit.call} sends SIGKILL, for which no handler runs: the {limit.what} is lost "
+                f"without a word; start it with Popen, {cure}",
+                outcome=describe_outcome("SIGKILL", False, None),
+            )
+        elif all(becomes_last_command(replace(limit.script, shell="bash"), one) for one in limit.script.watched):
+            yield self.at(
+                limit.span,
+                f"when the time is up {limit.call} sends SIGKILL to the shell of shell=True: the {limit.what} goes on "
+                "without it or, where sh is bash, is killed in its place, and no handler runs either way; start it "
+                f"with Popen and without a shell, {cure}",
+            )
+        # Else the shell alone gets it, of which shell-keeps-signal speaks.
 
     def _finding(self, launch: LaunchFile, script: ShellScript, launched: Launch, timeout: Runner) -> Diagnostic | None:
         what = launched.what

@@ -148,9 +148,10 @@ def children_of(
     return Children(
         kills=_kills(signalled, processes),
         limits=tuple(
-            TimeLimit(one.limit, one.call, process.what)
+            TimeLimit(one.limit, one.call, process.what, script)
             for process, one in limited
-            if one.limit is not None and process.what is not None and not process.scripts
+            for script in process.scripts or (None,)
+            if one.limit is not None and process.what is not None
         ),
         shells=(
             *(
