@@ -22,8 +22,11 @@ EVENTS = {
     Event.PREEMPT: "preemption",
     Event.LIMIT: "time limit",
 }
-NOT_KNOWN = {"good_told_by_scancel.sbatch"}
-"""Fixtures of which the forecast says that it does not know: to whom ``scancel`` in a trap goes is not followed."""
+NOT_KNOWN = {"good_told_by_scancel.sbatch", "fixed_checked.sbatch"}
+"""Fixtures of which the forecast says that it does not know.
+
+To whom ``scancel`` in a trap goes is not followed; nor how often a job has been restarted, where its trap asks that.
+"""
 
 
 def record(outcome: dict[str, object]) -> str:

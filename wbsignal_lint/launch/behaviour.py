@@ -320,6 +320,7 @@ class _Builder:
                 name=item.name,
                 captured=tuple(captured),
                 from_list=from_list,
+                appends=item.appends,
             )
         )
 
@@ -382,6 +383,7 @@ class _Builder:
             return None
         # All ways in which `for s in USR1 TERM; do trap … $s` can turn out.
         signals: dict[str, None] = {}
+        prefixed: dict[str, None] = {}
         values = self._values(written)
         for expanded in values:
             operands = [word for word in expanded[1:] if word.value != "--"]
@@ -391,8 +393,10 @@ class _Builder:
                 name = name_of(word.value) if word.value is not None else None
                 if name is not None:
                     signals[name] = None
+                    if word.pattern.upper().startswith("SIG"):
+                        prefixed[name] = None
         first = raw[0].text
-        common = {**place, "signals": tuple(signals), "word": raw[0].span}
+        common = {**place, "signals": tuple(signals), "word": raw[0].span, "prefixed": tuple(prefixed)}
         if first == "-" or len(raw) == 1:
             return Trap(action=Action.RESET, **common)
         if first in ("''", '""'):

@@ -87,7 +87,15 @@ def kill_of(written: Sequence[MappedText], words: Sequence[Word], place: Mapping
         targets = (Target(TargetKind.CHILDREN, children_of.span),)
     else:
         targets = tuple(Target(TargetKind.PATTERN, text.span, text.text.translate(_QUOTES)) for text in operands)
-    return Kill(program=program, signal=signal, targets=targets, signal_span=signal_span, **place)
+    named = "" if signal_span is None else next((one.text for one in written if one.span == signal_span), "")
+    return Kill(
+        program=program,
+        signal=signal,
+        targets=targets,
+        signal_span=signal_span,
+        is_prefixed=program == "kill" and named.lstrip("-\"'").upper().startswith("SIG"),
+        **place,
+    )
 
 
 def job_operands(operands: Sequence[MappedText], newest: Job | None) -> tuple[Target, ...]:

@@ -5,23 +5,15 @@ SLURM's default process tracking and bash are assumed: a signal to the job's scr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from wbsignal_lint.diagnostics import Span
+from wbsignal_lint.launch.course import Course, Met, Reach, courses
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing, passing_of
-from wbsignal_lint.launch.steps import (
-    Action,
-    Kill,
-    Launch,
-    ShellScript,
-    Target,
-    TargetKind,
-    Trap,
-)
-from wbsignal_lint.launch.waiting import waits_again, waits_in
+from wbsignal_lint.launch.reaching import kills_of, reaches
+from wbsignal_lint.launch.steps import Launch, ShellScript, Trap
 
 __all__ = [
     "Delivery",
@@ -38,6 +30,7 @@ __all__ = [
     "line_of",
     "pass_on",
     "reaches",
+    "spared_as_first",
     "trap_in_force",
 ]
 
@@ -64,7 +57,9 @@ class Fate(Enum):
     DIES = "is ended by it"
     KILLS = "kills what it runs"
     IGNORES = "ignores it"
+    SPARED = "is spared it, as process 1"
     UNTOLD = "is not told"
+    GONE = "has left before it comes"
     UNKNOWN = "unknown"
 
 
@@ -154,6 +149,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         if runner.name.startswith("python"):
             continue  # `python -m wandb agent` is one process
         passing = PASSING.get(runner.name, Passing(Manner.UNKNOWN))
+        if runner.name == "setsid" and line and not script.option("monitor", launch):
+            continue  # it forks only as the leader of a process group, as whom no script starts anything by itself
         if passing.manner is not Manner.REPLACED:
             line.append(Process(Kind.WRAPPER, runner.name, runner.span, passing, ignores_interrupt=in_background))
     if launch.agent is not None:
@@ -251,50 +248,51 @@ def deliver(script: ShellScript, launch: Launch, signal: str) -> Delivery | None
         return None
     if line[0].kind is not Kind.SHELL:
         return Delivery(signal, tuple(pass_on(line, 0, signal)))
-    trap = trap_in_force(script, launch, signal)
-    if trap is None or trap.action is Action.RESET:
-        return _deliver_untrapped(script, launch, signal, line)
-    if trap.action is Action.IGNORE:
-        return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
-    if trap.body is None:
-        return Delivery(signal, tuple(Reception(one, None, Fate.UNKNOWN) for one in line), trap)
-    if launch.is_foreground:
-        return Delivery(signal, (Reception(line[0], signal, Fate.DEFERS), *_untold(line[1:])), trap, is_awaited=True)
-    return _run_trap(script, launch, signal, line, trap, waits_again(script, launch, trap))
+    ways = courses(script, launch, signal)
+    if ways is None:
+        return Delivery(signal, tuple(Reception(one, None, Fate.UNKNOWN) for one in line))
+    return _in_common(line, [_delivery(script, launch, signal, line, way) for way in ways])
 
 
-def _deliver_untrapped(script: ShellScript, launch: Launch, signal: str, line: tuple[Process, ...]) -> Delivery:
-    """Send a signal without a trap to the shell: it ends, with its trap for EXIT if it is bash."""
-    if signal == "INT" and launch.is_foreground and script.shell == "bash":
-        # bash waits for the command, and goes on unless that was ended by SIGINT, too.
-        return Delivery(signal, (Reception(line[0], signal, Fate.IGNORES), *_untold(line[1:])), is_awaited=True)
-    trap = trap_in_force(script, launch, "EXIT")
-    if trap is not None and trap.action is Action.RUN and script.shell == "bash":
-        return _run_trap(script, launch, signal, line, trap, waits_in(trap, launch))
-    return Delivery(signal, (Reception(line[0], signal, Fate.DIES), *_untold(line[1:])), is_awaited=False)
+_FATES = {
+    Met.DIES: Fate.DIES,
+    Met.IGNORES: Fate.IGNORES,
+    Met.DEFERS: Fate.DEFERS,
+    Met.RUNS_TRAP: Fate.RUNS_TRAP,
+    Met.GONE: Fate.GONE,
+}
 
 
-def _run_trap(
-    script: ShellScript, launch: Launch, signal: str, line: tuple[Process, ...], trap: Trap, awaited: bool | None
-) -> Delivery:
-    """Follow what a trap sends to a launch."""
-    head = Reception(line[0], signal, Fate.RUNS_TRAP)
-    sent = next(
-        (
-            (step.signal, hit)
-            for step in trap.steps
-            if isinstance(step, Kill) and not step.is_probe and (hit := reaches(script, step, launch)) is not False
-        ),
-        None,
-    )
-    if sent is None:
-        return Delivery(signal, (head, *_untold(line[1:])), trap, awaited)
-    name, hit = sent
-    start = 1 if launch.is_foreground else job_process(script, launch)
-    if hit is None or name is None or start is None:
-        fate = Fate.UNKNOWN if hit is None or name is None else Fate.UNTOLD
-        return Delivery(signal, (head, *(Reception(one, None, fate) for one in line[1:])), trap, awaited)
-    return Delivery(signal, (head, *pass_on(line, start, name)), trap, awaited)
+def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Process, ...], course: Course) -> Delivery:
+    """Follow what the shell does in one way that it can go, down the line."""
+    head = Reception(line[0], None if course.met is Met.GONE else signal, _FATES[course.met])
+    below = _untold(line[1:])
+    for sent in course.sent:
+        if sent.signal is None or sent.reach is Reach.UNKNOWN:
+            below = [Reception(one, None, Fate.UNKNOWN) for one in line[1:]]
+            break
+        start = {Reach.CHILD: 1, Reach.ALL: len(line) - 1}.get(sent.reach, job_process(script, launch))
+        if start is None:
+            continue
+        below = pass_on(line, start, sent.signal)
+        if any(one.fate is not Fate.IGNORES for one in below):
+            break
+    # What the shell waits for may be ended by the trap, and the training below it go on.
+    is_waiting = course.met is Met.RUNS_TRAP and any(one.fate in (Fate.DIES, Fate.KILLS) for one in below)
+    return Delivery(signal, (head, *below), course.trap, None if is_waiting and course.stays else course.stays)
+
+
+def _in_common(line: tuple[Process, ...], ways: list[Delivery]) -> Delivery:
+    """Return what holds whichever way it goes."""
+    first = ways[0]
+    awaited = first.is_awaited if all(one.is_awaited is first.is_awaited for one in ways) else None
+    if all(one.receptions == first.receptions and one.trap is first.trap for one in ways):
+        return replace(first, is_awaited=awaited)
+    head = first.receptions[0]
+    if all(one.receptions[0] == head and one.trap is first.trap for one in ways):
+        unknown = tuple(Reception(one, None, Fate.UNKNOWN) for one in line[1:])
+        return Delivery(first.signal, (head, *unknown), first.trap, awaited)
+    return Delivery(first.signal, tuple(Reception(one, None, Fate.UNKNOWN) for one in line))
 
 
 def deliver_to_job(script: ShellScript, launch: Launch, signal: str) -> Delivery | None:
@@ -323,36 +321,16 @@ def deliver_to_step(script: ShellScript, launch: Launch, signal: str) -> Deliver
     return Delivery(signal, tuple(pass_on(line, tasks[-1] + 1, signal)))
 
 
-def reaches(script: ShellScript, kill: Kill, launch: Launch) -> bool | None:
-    """Whether a ``kill`` names a background launch; ``None``: it may."""
-    answers = [_names(target, launch) for target in kill.targets]
-    if any(answer is True for answer in answers):
-        return True
-    return None if any(answer is None for answer in answers) else False
+def spared_as_first(delivery: Delivery) -> Delivery:
+    """Return what becomes of a signal if the first process that gets it is process 1 of a container.
 
-
-def kills_of(script: ShellScript) -> Iterator[Kill]:
-    """Yield what a script sends, in traps or otherwise, once a place; not what only asks (``kill -0``)."""
-    seen: set[Span] = set()
-    for step in script.steps:
-        for one in step.steps if isinstance(step, Trap) else (step,):
-            if isinstance(one, Kill) and not one.is_probe and one.span not in seen:
-                seen.add(one.span)
-                yield one
-
-
-def _names(target: Target, launch: Launch) -> bool | None:
-    if target.is_unset:
-        return False
-    if target.kind in (TargetKind.ALL_JOBS, TargetKind.CHILDREN):
-        return True
-    if target.kind is TargetKind.PATTERN:
-        pattern = target.name.replace("-f", "").strip(" \"'")
-        command = " ".join(word.pattern for word in launch.command.words)
-        return True if pattern and pattern in command else None
-    if target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB) and target.jobs:
-        return any(launch.job is one or (launch.job is not None and launch.job.outer is one) for one in target.jobs)
-    return False if target.kind is TargetKind.SELF else None
+    The kernel drops a signal that process 1 has no handler for. (bash has one for its trap for ``EXIT``.) Measured with
+    bash 5.2 and dash 0.5.12.
+    """
+    head, *rest = delivery.receptions
+    if head.fate is not Fate.DIES or head.signal == "KILL" or head.process.kind is Kind.OTHER:
+        return delivery
+    return replace(delivery, receptions=(replace(head, fate=Fate.SPARED), *_untold(tuple(one.process for one in rest))))
 
 
 def pass_on(line: tuple[Process, ...], start: int, signal: str) -> list[Reception]:

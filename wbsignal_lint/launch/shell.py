@@ -28,6 +28,8 @@ from wbsignal_lint.launch.shell_text import (
 __all__ = ["parse_shell"]
 
 _MAX_DEPTH = 150
+_MAX_CONDITION = 400
+"""Characters of a condition that are kept; nobody decides longer ones."""
 """Blocks nested deeper than this count as one: nobody writes them, and looking up through them would cost."""
 
 
@@ -176,15 +178,21 @@ class _Walk:
 
     def _on_list(self, node: Node, place: _Place) -> None:
         """``a && b``, ``a || b``: b may not run."""
-        children = node.children
-        conditional = False
-        for child in children:
+        operator: Node | None = None
+        for child in node.children:
             if child.type in ("&&", "||"):
-                conditional = True
+                operator = child
                 self._note_branch(child, node.start_byte, node.end_byte)
             else:
-                block = self._inside(place, "branch") if conditional else place.block
+                block = self._behind(place, node, operator) if operator is not None else place.block
                 self.stack.append((child, place.statement(block)))
+
+    def _behind(self, place: _Place, node: Node, operator: Node) -> Block:
+        """Return the block of what stands behind ``&&`` or ``||``."""
+        block = self._inside(place, "branch")
+        block.condition = self._short(node.start_byte, operator.start_byte)
+        block.on_failure = operator.type == "||"
+        return block
 
     def _note_branch(self, operator: Node, start: int, end: int) -> None:
         """Note that what follows an ``&&`` or ``||`` runs by the status of what stands before it."""
@@ -201,15 +209,27 @@ class _Walk:
             if child.type == "then":
                 in_body = True
                 body = self._inside(place, "branch", chain)
+                body.condition = self._condition(node)
             elif child.type in ("elif_clause", "else_clause"):
                 chain.is_exhaustive |= child.type == "else_clause"
-                pending.append((child, place.statement(self._inside(place, "branch", chain))))
+                branch = self._inside(place, "branch", chain)
+                branch.condition = self._condition(child)
+                pending.append((child, place.statement(branch)))
             else:
                 inner = place.statement(body if in_body else place.block)
                 inner.in_condition |= not in_body
                 self._start_job(children, index, inner)
                 pending.append((child, inner))
         self.stack.extend(reversed(pending))
+
+    def _condition(self, node: Node) -> MappedText | None:
+        """Return what stands between ``if`` and ``then``, or ``while`` and ``do``."""
+        first = node.children[0]
+        end = next((child for child in node.children if child.type in ("then", "do_group")), None)
+        return None if end is None else self._short(first.end_byte, end.start_byte)
+
+    def _short(self, start: int, end: int) -> MappedText | None:
+        return self.result.source[start:end] if end - start <= _MAX_CONDITION else None
 
     def _on_case_statement(self, node: Node, place: _Place) -> None:
         chain = Chain()
@@ -243,7 +263,11 @@ class _Walk:
     def _on_c_style_for_statement(self, node: Node, place: _Place) -> None:
         self._other(node, place.statement(self._inside(place, "loop")))
 
-    _on_while_statement = _on_c_style_for_statement
+    def _on_while_statement(self, node: Node, place: _Place) -> None:
+        loop = self._inside(place, "loop")
+        loop.condition = self._condition(node)
+        loop.on_failure = node.children[0].type == "until"
+        self._other(node, place.statement(loop))
 
     def _on_function_definition(self, node: Node, place: _Place) -> None:
         name = next((self._plain(child) for child in node.children if child.type == "word"), None)
@@ -274,18 +298,18 @@ class _Walk:
             return
         # The grammar takes `a && b 2>&1 | c` for `{ a && b; } 2>&1 | c`; the shell, for `a && { b 2>&1 | c; }`.
         *before, start = first.children
-        conditional = False
+        operator: Node | None = None
         for child in before:
             if child.type in ("&&", "||"):
-                conditional = True
+                operator = child
                 self._note_branch(child, first.start_byte, node.end_byte)
             else:
-                block = self._inside(place, "branch") if conditional else place.block
+                block = self._behind(place, first, operator) if operator is not None else place.block
                 self.stack.append((child, replace(place.statement(block), redirects=list(place.redirects))))
         if pipeline.span is not None:
             pipeline.span = self._text(start).span._replace(end=pipeline.span.end)
-        inner = place.statement(self._inside(place, "branch"))
-        self._pipe(node, inner, pipeline, 0, (start, redirects))
+        block = self._inside(place, "branch") if operator is None else self._behind(place, first, operator)
+        self._pipe(node, place.statement(block), pipeline, 0, (start, redirects))
 
     def _pipe(
         self,

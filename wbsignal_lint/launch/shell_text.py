@@ -30,6 +30,10 @@ class Block:
     name: str | None = None
     """A function's name, a ``for`` loop's variable."""
     depth: int = 0
+    condition: MappedText | None = None
+    """What it runs by, as written: the left side of ``&&`` and ``||``, what stands behind ``if`` and ``while``."""
+    on_failure: bool = False
+    """Whether it runs if that fails: ``||``, ``until``."""
 
     def around(self) -> Iterator[Block]:
         """Yield this block and those it stands in, from the inside out."""

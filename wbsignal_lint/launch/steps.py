@@ -226,6 +226,8 @@ class Capture(Step):
     """The job whose pid it is; several for ``PIDS`` that are copied from others."""
     from_list: bool = False
     """``$(jobs -p)``, which gives the first command of a pipeline, not the last."""
+    appends: bool = False
+    """Whether what the variable held before stays: ``PIDS+=($!)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +272,8 @@ class Trap(Step):
     steps: tuple[Step, ...] = ()
     """What the body does, functions followed."""
     early: tuple[Early, ...] = ()
+    prefixed: tuple[str, ...] = ()
+    """Those of the signals that are written with ``SIG``, which dash does not know."""
 
     def each(self, kind: type[Kill] | type[Wait] | type[Requeue] | type[Exit]) -> Iterator[Step]:
         """Yield the body's steps of one kind."""
@@ -286,6 +290,8 @@ class Kill(Step):
     targets: tuple[Target, ...]
     signal_span: Span | None = None
     """The word that names the signal; ``None``: none does."""
+    is_prefixed: bool = False
+    """Whether that is written with ``SIG``, which dash does not know."""
 
     @property
     def is_probe(self) -> bool:

@@ -125,7 +125,9 @@ def _left_alone(script: ShellScript, started: Started, signal: str) -> Delivery 
     if command.job is None or started.is_elsewhere or command.in_substitution:
         return None
     delivery = deliver(script, command, signal)
-    if delivery is None or delivery.fate_of(Kind.SHELL) is not Fate.RUNS_TRAP or delivery.is_awaited is not False:
+    if delivery is None or delivery.fate_of(Kind.SHELL) not in (Fate.RUNS_TRAP, Fate.GONE):
+        return None
+    if delivery.is_awaited is not False:
         return None
     if delivery.trap is None or signal not in delivery.trap.signals:
         return None  # a trap for EXIT cleans up, wherever the script ends

@@ -26,8 +26,9 @@ class TrapDeferred(LaunchRule):
     ## What it finds
 
     A shell script that traps SIGTERM, SIGUSR1, SIGUSR2 or SIGXCPU, in order to pass the signal on or to requeue the
-    job, and then starts the training or the sweep agent in the foreground. In a batch script any such trap counts:
-    there the shell is the only process that is told.
+    job, and then starts the training or the sweep agent in the foreground, or starts it in the background and then runs
+    something else in the foreground until it ends: `tail --pid="$PID"`. In a batch script any such trap counts: there
+    the shell is the only process that is told.
 
     ## Why it matters
 
@@ -104,7 +105,9 @@ class TrapDeferred(LaunchRule):
             f"SIG{signal} never gets through",
             outcome=describe_outcome(f"SIG{signal}", False, None),
             fix=_fix(text, script, trap, held_up_by),
-            related=tuple(Related(one.span, f"the {what} in the foreground") for one in held_up_by[:1]),
+            related=tuple(
+                Related(one.span, f"the {what} in the foreground") for one in held_up_by[:1] if one.first.is_foreground
+            ),
         )
 
 
@@ -137,7 +140,7 @@ def _leaves_a_note(step: object) -> bool:
 def _fix(text: str, script: ShellScript, trap: Trap, held_up_by: list[Started]) -> Fix | None:
     command = held_up_by[0].first
     kills = [step for step in trap.steps if isinstance(step, Kill) and not step.is_probe]
-    if len(held_up_by) > 1 or not kills or command.statement is None or script.waits:
+    if len(held_up_by) > 1 or not kills or command.statement is None or script.waits or command.job is not None:
         return None
     if (
         command.stages > 1

@@ -1,0 +1,559 @@
+"""What a shell does when a signal comes while it has something running: step by step, until it waits or leaves.
+
+A trap runs in the middle of a script. What it finds there, whom it signals, and whether the script is still there when
+the training has ended, is decided by all that stands before and behind it. Where that depends on something that the
+script does not tell, both ways are followed; what they have in common is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from wbsignal_lint.launch.reaching import is_named
+from wbsignal_lint.launch.shell_text import Block
+from wbsignal_lint.launch.steps import (
+    Action,
+    Exit,
+    Kill,
+    Launch,
+    Option,
+    Requeue,
+    ShellScript,
+    Source,
+    Step,
+    Target,
+    TargetKind,
+    Trap,
+    Wait,
+)
+
+__all__ = ["Course", "Met", "Reach", "Sent", "courses", "starts_in_front"]
+
+_MAX_FORKS = 200
+"""How often both ways are followed for one signal."""
+_MAX_LENGTH = 3_000
+"""Steps that are taken for one signal."""
+
+_SHELLS = {"sh": ("bash", "dash"), "dash": ("dash",), "ash": ("dash",)}
+"""Which shell it can be, by the name that runs the script; any other is taken for bash."""
+_NAPS = frozenset({"sleep", "usleep"})
+_INSTANT = (
+    ": [ [[ test true false echo printf cd pwd date export unset local declare typeset readonly shift let read mkdir "
+    "rm rmdir touch mv cp ln cat ls hostname umask ulimit shopt hash type module nvidia-smi jobs disown return break "
+    "continue kill ps grep basename dirname df free whoami id uname"
+)
+_AT_ONCE = frozenset(_INSTANT.split())
+"""Programs that take no time to speak of."""
+
+_SET = re.compile(
+    r"(?:\[\[?|test)\s+(?P<is>-n\s+|-z\s+|)\"?\$\{?(?P<name>\w+)(?:\[[@*]\])?(?::?-)?\}?\"?(?:\s+\]\]?)?", re.ASCII
+)
+_QUIET = re.compile(r"\s*(?:\d?>+\s*/dev/null|&>\s*/dev/null|\d>&\d)")
+_ASKS = re.compile(r"(?:kill\s+-0|kill\s+-s\s+0|ps\s+-p)\s+\"?\$\{?(?P<name>\w+)\}?\"?", re.ASCII)
+_SUCCEEDS = re.compile(r"(?:true|:|cd|echo|printf|mkdir|date|touch)(?:\s[^|&;<>$`]*)?")
+_WAITS = re.compile(r"wait\b[^|&;]*")
+
+
+class Met(Enum):
+    """What a signal does to a shell."""
+
+    DIES = "dies"
+    IGNORES = "ignores"
+    DEFERS = "defers"
+    """It runs the trap when the command in the foreground has ended."""
+    RUNS_TRAP = "runs its trap"
+    GONE = "gone"
+    """It had left before anything could be sent."""
+
+
+class Reach(Enum):
+    """Which process of a launch a signal goes to."""
+
+    JOB = "job"
+    """The one whose pid ``$!`` is."""
+    CHILD = "child"
+    """The shell's own child, of a pipeline each of them."""
+    ALL = "all"
+    """All of them, the training itself included."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A signal that a trap sends to the launch."""
+
+    signal: str | None
+    reach: Reach
+
+
+@dataclass(frozen=True)
+class Course:
+    """One way it can go."""
+
+    met: Met
+    trap: Trap | None = None
+    sent: tuple[Sent, ...] = ()
+    """What the trap sends to the launch, in order."""
+    stays: bool | None = None
+    """Whether the shell is still there when the launch has ended."""
+
+
+class _Phase(Enum):
+    BEFORE = "before"
+    """The launch is yet to be started."""
+    UNTIL = "until"
+    """It runs in the background; the shell has not yet come to where it waits."""
+    AFTER = "after"
+    """The signal has come."""
+
+
+class _TooMany(Exception):
+    """There are more ways than can be followed."""
+
+
+@dataclass(frozen=True)
+class _State:
+    phase: _Phase = _Phase.BEFORE
+    traps: Mapping[str, Trap] = field(default_factory=dict)
+    options: Mapping[str, bool] = field(default_factory=dict)
+    taken: Mapping[Block, bool] = field(default_factory=dict)
+    """Which branches are taken, as far as that has been decided."""
+    met: Met = Met.GONE
+    trap: Trap | None = None
+    sent: tuple[Sent, ...] = ()
+    takes_time: bool = False
+    """Whether the shell has spent time after the signal, nobody knows how much."""
+    interrupted: Step | None = None
+    """The ``wait`` or ``sleep`` in which the signal came."""
+    at_exit: bool = False
+    """Whether the trap for EXIT has been run."""
+
+
+_Then = Callable[[_State], Iterator[Course]]
+_Taking = Generator[Course, None, "tuple[bool, _State]"]
+"""Yields how it goes where that is clear; returns whether it always is, and else the state to go on with."""
+
+
+def courses(script: ShellScript, launch: Launch, signal: str) -> list[Course] | None:
+    """Follow a signal that the shell of a script gets while a launch runs.
+
+    Returns:
+        The ways it can go; ``None`` if that is not known.
+    """
+    found: dict[Course, None] = {}
+    shells = _SHELLS.get(script.shell or "sh", ("bash",))
+    try:
+        for shell in shells:
+            for course in _Player(script, launch, signal, shell).play():
+                found[course] = None
+    except _TooMany:
+        return None
+    return list(found) or None
+
+
+def starts_in_front(launch: Launch) -> bool:
+    """Whether the script's own shell waits for it at once, or for the subshell or pipeline that it is a part of."""
+    job = launch.job
+    if job is None:
+        return True
+    while job.outer is not None:
+        job = job.outer
+    kinds = [block.kind for block in launch.blocks]
+    own = {"subshell": kinds.count("subshell") - 1, "pipeline": kinds.count("subshell")}
+    if launch.job is job and job.form in ("command", "pipeline"):
+        return own["pipeline"] > 0 or (job.form == "command" and "stage" in kinds)
+    return False
+
+
+class _Player:
+    def __init__(self, script: ShellScript, launch: Launch, signal: str, shell: str) -> None:
+        self.script = script
+        self.shell = shell
+        self.launch = launch
+        self.signal = signal
+        self.in_front = starts_in_front(launch)
+        self.forks = 0
+        self.length = 0
+
+    def play(self) -> Iterator[Course]:
+        taken: dict[Block, bool] = {}
+        for block in self.launch.blocks:
+            if block.kind == "branch":
+                taken[block] = True
+        state = _State(options=dict(self.script.settings), taken=taken)
+        yield from self._walk(self.script.steps, 0, state, self._leave)
+
+    # Going on
+
+    def _walk(self, steps: Sequence[Step], index: int, state: _State, then: _Then) -> Iterator[Course]:
+        while index < len(steps):
+            self.length += 1
+            if self.length > _MAX_LENGTH:
+                raise _TooMany
+            step = steps[index]
+            if step is self.launch and state.phase is _Phase.BEFORE:
+                if self.in_front:
+                    yield from self._hit(index, state, None)
+                    return
+                state = replace(state, phase=_Phase.UNTIL)
+                index += 1
+                continue
+            if not self._is_here(step):
+                index += 1
+                continue
+            state, runs, block = self._runs(step, state)
+            if block is not None:
+                self._fork()
+                for choice in (True, False):
+                    chosen = replace(state, taken={**state.taken, block: choice})
+                    yield from self._walk(steps, index, chosen, then)
+                return
+            if runs:
+                if isinstance(step, Launch) and step.program == "break":
+                    index = self._behind_loop(steps, index)
+                    state = replace(state, interrupted=None)
+                    continue
+                ended, state = yield from self._take(steps, index, step, state, then)
+                if ended:
+                    return
+            if self._ends_round(steps, index, state):
+                comes_again = self._comes_again(state)
+                if comes_again is not False:
+                    yield self._course(state, stays=True)
+                    if comes_again:
+                        return
+                    self._fork()
+                state = replace(state, interrupted=None)
+            index += 1
+        yield from then(state)
+
+    def _fork(self) -> None:
+        self.forks += 1
+        if self.forks > _MAX_FORKS:
+            raise _TooMany
+
+    def _is_here(self, step: Step) -> bool:
+        """Whether it is the shell itself that takes a step, or waits for it."""
+        return step.job is None and not step.in_substitution
+
+    def _runs(self, step: Step, state: _State) -> tuple[_State, bool, Block | None]:
+        """Tell whether a step is taken, or else which block decides about it."""
+        for block in reversed(step.blocks):
+            if block.kind != "branch":
+                continue
+            if block not in state.taken:
+                mates = [one for one in state.taken if one.chain is block.chain] if block.chain is not None else []
+                known: bool | None
+                if any(state.taken[one] for one in mates):
+                    known = False
+                elif block.condition is None:
+                    is_rest = block.chain is not None and len(mates) == block.chain.branches - 1
+                    known = True if is_rest and block.chain is not None and block.chain.is_exhaustive else None
+                else:
+                    known = self._holds(block.condition.text, block, state)
+                    if known is not None and block.on_failure:
+                        known = not known
+                if known is None:
+                    return state, False, block
+                state = replace(state, taken={**state.taken, block: known})
+            if not state.taken[block]:
+                return state, False, None
+        return state, True, None
+
+    def _take(self, steps: Sequence[Step], index: int, step: Step, state: _State, then: _Then) -> _Taking:
+        in_subshell = any(block.kind in ("subshell", "stage") for block in step.blocks)
+        if isinstance(step, Trap) and not in_subshell:
+            return False, self._with_trap(step, state)
+        if isinstance(step, Option) and not in_subshell:
+            return False, replace(state, options={**state.options, **dict(step.settings)})
+        if isinstance(step, Exit) and not in_subshell:
+            if state.phase is not _Phase.BEFORE:
+                yield from self._leave(state)
+            return True, state
+        if isinstance(step, (Launch, Source, Requeue)):
+            return (yield from self._take_time(index, step, state))
+        if isinstance(step, Wait) and not in_subshell:
+            return (yield from self._take_wait(index, step, state))
+        if isinstance(step, Kill):
+            return (yield from self._take_kill(steps, index, step, state, then))
+        return False, state
+
+    def _with_trap(self, step: Trap, state: _State) -> _State:
+        traps = dict(state.traps)
+        for name in step.signals:
+            if self.shell == "dash" and name in step.prefixed:
+                continue
+            traps.pop(name, None)
+            if step.action is not Action.RESET:
+                traps[name] = step
+        return replace(state, traps=traps)
+
+    def _take_time(self, index: int, step: Launch | Source | Requeue, state: _State) -> _Taking:
+        """Pass over a command, or stay in it."""
+        if state.phase is _Phase.BEFORE:
+            is_over = isinstance(step, Launch) and step.is_exec and not step.in_subshell
+            return is_over, state
+        if isinstance(step, Launch) and step.program in _AT_ONCE and not step.is_watched:
+            return False, state
+        if state.phase is _Phase.AFTER:
+            return False, replace(state, takes_time=True)
+        if not isinstance(step, Launch):
+            return False, state
+        if step.program in _NAPS:
+            if not any(block.kind == "loop" and block not in self.launch.blocks for block in step.blocks):
+                return False, state  # it is over before long
+            yield from self._hit(index, state, step)
+            return True, state
+        if step.is_watched or step.inner is not None or step.program == "tail":
+            yield from self._hit(index, state, None)
+            return True, state
+        raise _TooMany  # a program of which nothing is known
+
+    def _take_wait(self, index: int, step: Wait, state: _State) -> _Taking:
+        if state.phase is _Phase.BEFORE:
+            return False, state
+        blocks = self._blocks(step)
+        if state.phase is _Phase.UNTIL:
+            if blocks is None:
+                raise _TooMany
+            if blocks:
+                yield from self._hit(index, state, step)
+            return blocks, state
+        if blocks and self._covers(step):
+            yield self._course(state, stays=True)
+            return True, state
+        return False, replace(state, takes_time=state.takes_time or blocks is not False)
+
+    def _blocks(self, step: Wait) -> bool | None:
+        """Whether a ``wait`` finds something to wait for."""
+        if self._covers(step):
+            return True
+        jobs = [job for target in step.targets for job in target.jobs]
+        if not jobs or any(not target.jobs for target in step.targets):
+            return None
+        programs = [one for one in self.script.launches if one.job in jobs]
+        if any(one.is_watched for one in programs):
+            return True
+        return False if programs and all(one.program in _AT_ONCE for one in programs) else None
+
+    def _covers(self, step: Wait) -> bool:
+        if not step.targets:
+            return not self.in_front
+        return any(
+            is_named(self.script, target, self.launch) is True
+            for target in step.targets
+            if target.kind is not TargetKind.UNKNOWN
+        )
+
+    def _take_kill(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
+        if state.phase is _Phase.BEFORE:
+            return False, state
+        if step.is_probe:
+            asks = any(is_named(self.script, target, self.launch) is True for target in step.targets)
+            if state.phase is _Phase.AFTER and asks and step.in_loop and step.in_condition:
+                yield self._course(state, stays=True)
+                return True, state
+            return False, state
+        for target in () if self.shell == "dash" and step.is_prefixed else step.targets:
+            if target.kind in (TargetKind.SELF, TargetKind.GROUP):
+                if state.phase is not _Phase.AFTER or step.signal is None:
+                    raise _TooMany
+                if target.kind is TargetKind.GROUP:
+                    state = replace(state, sent=(*state.sent, Sent(step.signal, self._in_group(state))))
+                return (yield from self._signal_itself(steps, index, step, state, then))
+            reach = self._reach_of(target, state)
+            if reach is None:
+                continue
+            if state.phase is not _Phase.AFTER:
+                raise _TooMany
+            state = replace(state, sent=(*state.sent, Sent(step.signal, reach)))
+        return False, state
+
+    def _reach_of(self, target: Target, state: _State) -> Reach | None:
+        """Return what of the launch an operand of ``kill`` names; ``None``: nothing."""
+        named = is_named(self.script, target, self.launch)
+        if named is False:
+            return None
+        if named is None:
+            return Reach.UNKNOWN
+        if target.is_group:
+            if state.options.get("monitor", False):
+                return Reach.ALL
+            return None if self._keeps_group() else Reach.UNKNOWN
+        if target.kind in (TargetKind.CHILDREN, TargetKind.ALL_JOBS):
+            if self.in_front and self.launch.job is not None:
+                return Reach.UNKNOWN
+            if target.kind is TargetKind.ALL_JOBS and self.launch.stages > 1:
+                return Reach.UNKNOWN if self.launch.stage else Reach.CHILD
+            return Reach.CHILD
+        if target.kind is TargetKind.PATTERN:
+            return Reach.ALL if self.launch.is_watched else Reach.UNKNOWN
+        return Reach.CHILD if target.name.startswith("%") else Reach.JOB
+
+    def _keeps_group(self) -> bool:
+        return not self.launch.is_run_by("setsid", "timeout", "gtimeout") and self.launch.is_watched
+
+    def _in_group(self, state: _State) -> Reach:
+        """Return what of the launch is reached by a signal to the script's process group."""
+        if not self._keeps_group() or state.options.get("monitor", False):
+            return Reach.UNKNOWN
+        return Reach.ALL
+
+    def _signal_itself(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
+        signal = step.signal or ""
+        trap = state.traps.get(signal)
+        if signal == "KILL" or trap is None:
+            yield from self._leave(replace(state, at_exit=state.at_exit or signal == "KILL"), by_signal=True)
+            return True, state
+        if trap.action is Action.IGNORE:
+            return False, state
+        raise _TooMany  # its trap runs again when this one is over
+
+    # The signal
+
+    def _hit(self, index: int, state: _State, held: Step | None) -> Iterator[Course]:
+        """Let the signal come while the shell is in a ``wait`` or a ``sleep``, or (``None``) in a long command."""
+        trap = state.traps.get(self.signal)
+        state = replace(state, phase=_Phase.AFTER)
+        if trap is None:
+            yield from self._hit_untrapped(state, held)
+        elif trap.action is Action.IGNORE:
+            covers = held is None or (isinstance(held, Wait) and self._covers(held)) or held.in_loop
+            yield Course(Met.IGNORES, stays=True if covers else None)
+        elif trap.body is None:
+            raise _TooMany
+        elif held is None:
+            yield Course(Met.DEFERS, trap, stays=True)
+        else:
+            yield from self._run(trap, index, replace(state, met=Met.RUNS_TRAP, trap=trap), held)
+
+    def _hit_untrapped(self, state: _State, held: Step | None) -> Iterator[Course]:
+        if self.signal == "INT" and not isinstance(held, Wait) and not state.options.get("monitor", False):
+            # The shell waits for the command, and goes on unless that was ended by SIGINT, too.
+            yield Course(Met.IGNORES, stays=True if held is None else None)
+            return
+        yield from self._leave(replace(state, met=Met.DIES), by_signal=True)
+
+    def _run(self, trap: Trap, index: int, state: _State, held: Step) -> Iterator[Course]:
+        def resume(after: _State) -> Iterator[Course]:
+            after = replace(after, interrupted=held)
+            if isinstance(held, Wait) and after.options.get("errexit", False) and not self._is_excused(held):
+                yield from self._leave(after)
+                return
+            if self._ends_round(self.script.steps, index, after):
+                comes_again = self._comes_again(after)
+                if comes_again is not False:
+                    yield self._course(after, stays=True)
+                    if comes_again:
+                        return
+                after = replace(after, interrupted=None)
+            yield from self._walk(self.script.steps, index + 1, after, self._leave)
+
+        yield from self._walk(trap.steps, 0, state, resume)
+
+    def _is_excused(self, step: Wait) -> bool:
+        """Whether ``set -e`` lets a step fail."""
+        return step.in_condition or any(
+            block.condition is not None and block.condition.span.start <= step.span.start < block.condition.span.end
+            for other in self.script.steps
+            for block in other.blocks
+        )
+
+    def _leave(self, state: _State, *, by_signal: bool = False) -> Iterator[Course]:
+        """End the shell, its trap for EXIT first."""
+        if state.phase is _Phase.BEFORE:
+            return
+        trap = state.traps.get("EXIT")
+        if trap is None or trap.action is not Action.RUN or state.at_exit:
+            yield self._course(state, stays=None if state.takes_time else False)
+            return
+        if by_signal and self.shell == "dash":
+            yield self._course(state, stays=None if state.takes_time else False)  # it runs no trap then
+            return
+        if trap.body is None:
+            raise _TooMany
+        phase = state.phase
+        after = replace(state, at_exit=True, phase=_Phase.AFTER)
+        if phase is _Phase.AFTER and state.met is Met.DIES:
+            after = replace(after, met=Met.RUNS_TRAP, trap=trap)
+        elif phase is _Phase.UNTIL:
+            after = replace(after, met=Met.RUNS_TRAP, trap=trap)  # not by the signal, but it runs
+
+        yield from self._walk(trap.steps, 0, after, self._leave)
+
+    def _course(self, state: _State, *, stays: bool | None) -> Course:
+        trap = state.traps.get(self.signal) if state.met is Met.GONE else state.trap
+        return Course(state.met, trap, state.sent, stays)
+
+    # Loops and conditions
+
+    def _ends_round(self, steps: Sequence[Step], index: int, state: _State) -> bool:
+        """Whether the loop that the interrupted step stands in ends its round behind a step."""
+        if state.interrupted is None or steps is not self.script.steps:
+            return False
+        loop = self._loop_of(state.interrupted)
+        if loop is None or loop not in steps[index].blocks:
+            return False
+        return index + 1 >= len(steps) or loop not in steps[index + 1].blocks
+
+    def _behind_loop(self, steps: Sequence[Step], index: int) -> int:
+        loop = self._loop_of(steps[index])
+        while index < len(steps) and (loop is None or loop in steps[index].blocks):
+            index += 1
+            if loop is None:
+                break
+        return index
+
+    @staticmethod
+    def _loop_of(step: Step) -> Block | None:
+        return next((block for block in step.blocks if block.kind == "loop"), None)
+
+    def _comes_again(self, state: _State) -> bool | None:
+        """Whether the loop has another round, and waits in that."""
+        held = state.interrupted
+        loop = None if held is None else self._loop_of(held)
+        if held is None or loop is None:
+            return False
+        if loop.name is not None:  # for
+            targets = held.targets if isinstance(held, Wait) else ()
+            if not any(target.name == loop.name for target in targets):
+                return True
+            jobs = {job for target in targets for job in target.jobs}
+            # The next round waits for another one's pid.
+            return False if len(jobs) == 1 or self.launch.in_loop else None
+        if loop.condition is None:
+            return None
+        known = self._holds(loop.condition.text, loop, state)
+        return None if known is None else known is not loop.on_failure
+
+    def _holds(self, text: str, block: Block, state: _State) -> bool | None:
+        """Whether a condition holds while the launch runs; ``None``: not known."""
+        text = _QUIET.sub("", text).strip().rstrip(";").strip()
+        negated = False
+        while re.match(r"!\s", text):
+            text, negated = text[1:].strip(), not negated
+        answer = self._holds_plain(text, block, state)
+        return None if answer is None else answer is not negated
+
+    def _holds_plain(self, text: str, block: Block, state: _State) -> bool | None:
+        if _WAITS.fullmatch(text) and block.condition is not None:
+            held = state.interrupted
+            span = block.condition.span
+            return False if held is not None and span.start <= held.span.start < span.end else None
+        asked = _ASKS.fullmatch(text)
+        if asked is not None:
+            return True if self._is_pid(asked["name"]) and state.phase is not _Phase.BEFORE else None
+        found = _SET.fullmatch(text)
+        if found is not None:
+            is_set = self._is_pid(found["name"]) or found["name"].startswith("SLURM_") or None
+            return is_set if is_set is None else is_set is not found["is"].startswith("-z")
+        return True if _SUCCEEDS.fullmatch(text) else None
+
+    def _is_pid(self, name: str) -> bool:
+        """Whether a variable holds the launch's pid."""
+        return any(
+            step.name == name and not step.is_file and self.launch.job in step.captured for step in self.script.captures
+        )
