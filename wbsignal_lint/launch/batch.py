@@ -209,6 +209,16 @@ class BatchJob:
         names = ("--ntasks", "--ntasks-per-node", "--nodes", "-N")
         return any(one.name in names and one.value != "1" for one in self.script.directives)
 
+    @property
+    def step(self) -> str:
+        """How to run one more command as a step, with all that the job has: ``srun``, and options if it needs any."""
+        if self.may_have_tasks:
+            return "srun --nodes=1 --ntasks=1"
+        cpus = self.script.directive("--cpus-per-task")
+        number = "" if cpus is None else cpus.value or ""
+        # Since SLURM 22.05 srun takes a task for one of one CPU, whatever sbatch was asked for (its release notes).
+        return f"srun --cpus-per-task={number}" if number.isdigit() and number != "1" else "srun"
+
 
 def batch_jobs(launch: LaunchFile) -> Iterator[BatchJob]:
     """Yield the scripts of a file that SLURM runs: those with ``#SBATCH`` lines, and the texts that are submitted."""

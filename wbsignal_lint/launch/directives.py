@@ -20,7 +20,10 @@ _LINE = re.compile(r"^#(?P<system>SBATCH|PBS|BSUB)\b[ \t]*(?P<options>[^\n]*)", 
 _PREAMBLE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?(?:\n|\Z))*")
 _TOKEN = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s"'])+""")
 _QUOTES = str.maketrans("", "", "'\"")
-_SHORT = {"-a": "--array", "-o": "--output", "-e": "--error", "-t": "--time", "-J": "--job-name", "-n": "--ntasks"}
+_SHORT = {
+    "-a": "--array", "-c": "--cpus-per-task", "-e": "--error", "-J": "--job-name", "-n": "--ntasks", "-o": "--output",
+    "-t": "--time",
+}  # fmt: skip
 _SIGNAL = re.compile(r"(?P<recipients>(?:[RrBb]+:)?)(?P<signal>\w+)(?:@(?P<seconds>\d+))?")
 
 

@@ -57,10 +57,11 @@ class OutOfSlurmReach(LaunchRule):
     ## Fix
 
     Unsafe: puts `srun` in front, so that the command is a step of the job; `srun --nodes=1 --ntasks=1` where the job
-    asks for several tasks, of which `srun` would start a copy each. A last command of a job whose `--signal=B:…` goes
-    to the shell gets `exec` and takes the shell's place. Unsafe because a step has resources and an environment of
-    its own. There is no fix for commands in the background, or run by functions and keywords of the shell, or by
-    `conda run` and others that keep signals from what they run.
+    asks for several tasks, of which `srun` would start a copy each; `srun --cpus-per-task=8` where it asks for so many
+    CPUs, since `srun` has not taken them over from `sbatch` since SLURM 22.05. A last command of a job whose
+    `--signal=B:…` goes to the shell gets `exec` and takes the shell's place. Unsafe because a step has resources and
+    an environment of its own. There is no fix for commands in the background, or run by functions and keywords of the
+    shell, or by `conda run` and others that keep signals from what they run.
 
     ## Leaves alone
 
@@ -142,8 +143,7 @@ class OutOfSlurmReach(LaunchRule):
             return None
         signal = job.script.job_signal
         replaces = signal is not None and signal.to_batch_shell and _ends_the_script(started) and not job.script.traps
-        steps = "srun --nodes=1 --ntasks=1" if job.may_have_tasks else "srun"
-        words = "exec" if replaces else steps
+        words = "exec" if replaces else job.step
         edit = put_in_front(command, words)
         return None if edit is None else Fix(f"Start it with {words}", (edit,), Applicability.UNSAFE)
 
