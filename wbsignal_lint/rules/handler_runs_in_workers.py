@@ -23,11 +23,13 @@ class HandlerRunsInWorkers(ScriptRule):
 
     ## Why it matters
 
-    SLURM signals every process of a job step, and Python ends its daemon workers by SIGTERM when it leaves: the handler
-    runs in each of them, where `wandb.run` is the run of the training process. Measured with wandb 0.31.0: workers
-    mark and finish the run once more, and wait there for an answer: for more than 60 seconds on some tries, 10 to 15
-    on others, in which the machine may be gone. Workers of a DataLoader handle SIGTERM in a way of their own, but no
-    other signal.
+    A worker gets the signal where a scheduler tells every process, and also when the training is done with it:
+    `Process.terminate()`, `Pool.terminate()` and the end of `with Pool()` send SIGTERM. The handler runs in the worker,
+    where `wandb.run` is the run of the training process. Measured with wandb 0.31.0: the worker marks the run and ends
+    it. What the training logs from then on is lost, the run counts as preempted whatever becomes of the training, and
+    `finish()` in the training process waits for an answer that does not come. Only when the training process has ended
+    its run before does the worker fail with an error and do no harm; which of the two is first is chance. Workers
+    of a DataLoader handle SIGTERM in a way of their own, but no other signal.
 
     ## Example
 
@@ -121,7 +123,7 @@ class HandlerRunsInWorkers(ScriptRule):
         return self.at(
             head,
             f"signal handler {handler.name} runs in the workers that are forked at {script.place(fork.node)}, too: "
-            f"there {script.source(finish.node.func)}() waits for a run that belongs to the training process",
+            f"there {script.source(finish.node.func)}() ends the run of the training process",
             fix=repair.guard_process(script, handler),
             related=(
                 Related(script.span(fork.node), "workers are forked here"),
