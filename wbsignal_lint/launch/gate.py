@@ -22,9 +22,8 @@ _PYTHON_LAUNCHES = re.compile(
 )
 # What Python does with a training that it starts, and what can lose it: signals, time limits, statuses, jobs.
 _PYTHON_STARTS = (b"subprocess", b"os.system", b"popen", b"SBATCH")
-_PYTHON_LOSES = re.compile(
-    rb"\.kill\(|killpg|SIGKILL|\.terminate\(|send_signal|\btimeout=|sbatch|SBATCH|shell=True.*\|.*check|\|.*shell=True"
-)
+_PYTHON_LOSES = re.compile(rb"\.kill\(|killpg|SIGKILL|\.terminate\(|send_signal|\btimeout=|sbatch|SBATCH")
+_PYTHON_CHECKS = (b"|", b"shell=True", b"check")
 _PYTHON_NAMES = re.compile(rb"\.py\b|[\"' ]-m\b")
 _AGENT = re.compile(r"\bagent\b")
 _SCRIPT = re.compile(r"[\w./-]*\w\.py\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
@@ -67,7 +66,7 @@ def python_bytes_pass(data: bytes) -> bool:
     return _launches_agent(data) or (
         any(word in data for word in _PYTHON_STARTS)
         and _PYTHON_NAMES.search(data) is not None
-        and _PYTHON_LOSES.search(data) is not None
+        and (_PYTHON_LOSES.search(data) is not None or all(word in data for word in _PYTHON_CHECKS))
     )
 
 

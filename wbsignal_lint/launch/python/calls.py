@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.mapped import MappedText
@@ -114,7 +115,7 @@ class Calls(Launching):
             return self._started(launcher, path, node, arguments, keywords)
         signalled = None if self.cleans_up else signalled_by(self.source, node, function, arguments)
         if signalled is not None:
-            self.signalled.append(signalled)
+            self.signalled.append(replace(signalled, within=self.within))
         if path == "os.getpgid" and first is not None and isinstance(first.value, Named):
             return Named(f"{path}()", first.value.origin)
         if path in _FILES:
@@ -320,6 +321,14 @@ class Calls(Launching):
         )
         if index is None:
             return
+        outer, self.cleans_up = self.cleans_up, self.cleans_up or name == "register"  # with atexit
+        self._call_later(name, node, arguments, keywords, index)
+        self.cleans_up = outer
+
+    def _call_later(
+        self, name: str, node: ast.Call, arguments: list[Element], keywords: dict[str, Value], index: int
+    ) -> None:
+        """Run the function among the arguments of a call that runs it."""
         rest = arguments[index + 1 :]
         options = {key: value for key, value in keywords.items() if key not in ("timeout", "chunksize")}
         if name in ("apply", "apply_async"):

@@ -53,19 +53,27 @@ class Interpreter(Expressions):
         self._globals: set[str] = set()
         """Names that some function declares as global; hardly anybody has a local of the same name."""
         self._statements = 0
+        self._module: ast.Module | None = None
         self.cleans_up = False
         """Whether what is read runs when all is over: ``finally``, ``__exit__``, ``__del__``."""
 
     def run(self, tree: ast.Module) -> None:
         """Go through a file: its body, then the functions that nothing in it calls."""
         self.scopes[0][OWN_ENVIRONMENT] = Table()
+        self._module = tree
         self.block(tree.body)
+        self._module = None
         done = 0
         while done < len(self._functions):
             function = self._functions[done]
             done += 1
             if function.node not in self._called:
                 self.enter(function, [], {})
+
+    @property
+    def within(self) -> tuple[ast.AST, ...]:
+        """The module, while its own statements run, and the functions that are being read, the outermost first."""
+        return (*(() if self._module is None else (self._module,)), *self._entered)
 
     # Functions
 

@@ -69,6 +69,8 @@ class Signalled:
     to_group: bool = False
     """Whether all of its process group gets it."""
     has_ended: bool = False
+    within: tuple[ast.AST, ...] = ()
+    """The functions it happens in, the outermost first; the module's own statements stand in the module."""
 
 
 def has_time_limit(call: str, node: ast.Call, value: Value | None) -> bool:
@@ -210,19 +212,27 @@ class _Process:
 def _kills(signalled: Sequence[Signalled], processes: Mapping[Span, _Process]) -> tuple[ProcessKill, ...]:
     """Return every SIGKILL to an agent or a training that nothing milder is sent, and that has not ended before."""
     asked = {one.process for one in signalled if one.signal != "KILL" and not one.has_ended}
+    ended: list[Signalled] = []
     found: dict[Span, ProcessKill | None] = {}
     for one in signalled:
         if one.has_ended:
-            asked.add(one.process)
+            ended.append(one)
         if one.signal != "KILL":
             continue
         process = processes[one.process]
-        is_told = process.what is not None and (one.to_group or not process.scripts)
-        if not is_told or process.what is None or one.process in asked:
+        # What another function waits for may still be running: handlers and threads do not wait with it.
+        is_over = any(other.process == one.process and _is_before(other, one) for other in ended)
+        is_told = one.to_group or not process.scripts
+        if process.what is None or not is_told or is_over or one.process in asked:
             found[one.span] = None  # of several processes that it can be, all are to be ours
         else:
             found.setdefault(one.span, ProcessKill(one.span, process.what, one.milder))
     return tuple(kill for kill in found.values() if kill is not None)
+
+
+def _is_before(one: Signalled, other: Signalled) -> bool:
+    """Whether what was read earlier also happens earlier: in the same function, or in one that calls it."""
+    return one.within == other.within[: len(one.within)]
 
 
 def _is_the_process(command: Command) -> bool:
