@@ -9,6 +9,7 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Script
+from wbsignal_lint.script.kernel import is_in_notebook
 from wbsignal_lint.script.moving import move_before_init
 from wbsignal_lint.script.scenario import End, ends_of_failures
 from wbsignal_lint.script.state import Cause
@@ -60,7 +61,8 @@ class ExcepthookReplaced(ScriptRule):
 
     ## Leaves alone
 
-    Hooks set before `init()`; hooks that call the previous one; runs opened by `with`, which sees the exception itself.
+    Hooks set before `init()`; hooks that call the previous one; runs opened by `with`, which sees the exception itself;
+    notebooks, whose kernel calls no hook.
 
     ## Source
 
@@ -74,6 +76,8 @@ class ExcepthookReplaced(ScriptRule):
 
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each replacement that hides a crash."""
+        if is_in_notebook(script):
+            return  # the kernel catches what leaves a cell, and calls no hook
         seen: set[int] = set()
         for row, end in ends_of_failures(script):
             node = end.decision.node

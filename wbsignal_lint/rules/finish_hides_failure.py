@@ -9,6 +9,7 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Script
+from wbsignal_lint.script.kernel import is_in_notebook
 from wbsignal_lint.script.scenario import End, ends_of_failures, ends_of_preemptions
 from wbsignal_lint.script.state import Cause, Ending
 
@@ -67,7 +68,8 @@ class FinishHidesFailure(ScriptRule):
 
     `finish(exit_code=…)` with a code; `finish()` at the end of the ordinary path; signal handlers (WBS303); scripts
     whose way to the call can't be followed. Where the project pins a wandb before 0.13.11: what kept the exit code
-    there (measured with 0.12.21), `finish()` after a `sys.exit()` or in an atexit function.
+    there (measured with 0.12.21), `finish()` after a `sys.exit()` or in an atexit function. In a notebook, an atexit
+    function after an error: the kernel goes on, and what it records in the end is 0 anyway.
 
     ## Source
 
@@ -85,8 +87,11 @@ class FinishHidesFailure(ScriptRule):
         ends = [*ends_of_failures(script), *ends_of_preemptions(script)]
         # A code that depends on something is not known to be 0.
         seen.update(id(end.decision.node) for _, end in ends if end.code != 0)
+        in_notebook = is_in_notebook(script)
         for row, end in ends:
             node = end.decision.node
+            if in_notebook and row == "fails" and end.decision.cause is Cause.AT_EXIT:
+                continue  # the kernel catches what leaves a cell: without the call it would be 0 as well
             if isinstance(node, ast.Call) and id(node) not in seen and self._hides(script, end, node):
                 seen.add(id(node))
                 yield self._diagnostic(script, row, end, node)

@@ -11,6 +11,7 @@ from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Seve
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Context, Disposition, Handler, Registration, Script, SignalUse
+from wbsignal_lint.script.kernel import keeps_sigint
 
 _SIGINT = int(signal.SIGINT)
 _MESSAGE = "Leave SIGINT to the user"
@@ -68,7 +69,8 @@ class SigintHijacked(ScriptRule):
     ## Leaves alone
 
     SIGINT in worker processes; handlers that neither mark nor swallow the signal; `signal.default_int_handler`;
-    registrations that restore a handler; SIGINT ignored around a critical section.
+    registrations that restore a handler; SIGINT ignored around a critical section; in a notebook, registrations in
+    another cell than the training: the kernel puts Python's own handler back before each cell.
 
     ## Source
 
@@ -85,6 +87,8 @@ class SigintHijacked(ScriptRule):
         for registration in script.registrations:
             use = next((use for use in registration.uses if use.number == _SIGINT), None)
             if use is None or registration.context in (Context.WORKER, Context.THREAD):
+                continue
+            if not keeps_sigint(script, registration.node):
                 continue
             handler = registration.handler
             if registration.disposition is Disposition.IGNORE and self._for_good(script, registration):

@@ -9,6 +9,7 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script.facts import Context, Init, Mark, Script
+from wbsignal_lint.script.kernel import is_in_notebook
 from wbsignal_lint.script.repair import standard_handler
 from wbsignal_lint.script.state import RunState
 
@@ -60,7 +61,8 @@ class UnconditionalMarkPreempting(ScriptRule):
     ## Leaves alone
 
     Marks in handlers and what they call; marks under any condition that does not hold for the run itself as well; marks
-    after the training; marks of runs that were opened elsewhere.
+    after the training; marks of runs that were opened elsewhere. In a notebook an error leaves the kernel alive: there
+    the mark only counts when something kills the kernel.
 
     ## Source
 
@@ -100,11 +102,16 @@ class UnconditionalMarkPreempting(ScriptRule):
         span = script.span(mark.node)
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
             span = Span(script.offset(function.value, end=True), span.end)
+        taken = "any failure of this run, a bug as well,"
+        outcome = describe_outcome("fails", True, 1)
+        if is_in_notebook(script):
+            taken = "whatever kills the kernel, such as running out of memory,"
+            outcome = describe_outcome("SIGKILL", True, None)
         return self.at(
             span,
-            "mark_preempting() is called on every path after wandb.init(): "
-            "any failure of this run, a bug as well, is taken for a preemption and requeued",
-            outcome=describe_outcome("fails", True, 1),
+            f"mark_preempting() is called on every path after wandb.init(): {taken} is taken for a preemption "
+            "and requeued",
+            outcome=outcome,
             fix=self._fix(script, mark, first),
             scope=script.span(script.statement(mark.node)),
         )
