@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
-from wbsignal_lint.launch.batch import PREEMPTION_SIGNALS, STEP_STARTERS
+from wbsignal_lint.launch.batch import PREEMPTION_SIGNALS, Started, started_in
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.steps import Kill, Launch, Requeue, ShellScript, Step, Trap, Wait
 from wbsignal_lint.rules.base import LaunchRule
@@ -23,7 +23,7 @@ class RequeueBeforeChild(LaunchRule):
     ## What it finds
 
     `scontrol requeue` in a trap for a preemption signal, with no `wait` for the agent or training in the background
-    before it.
+    before it, be it started by the script itself or by `bash -c '…'`, in an Apptainer container, say.
 
     ## Why it matters
 
@@ -82,7 +82,11 @@ class RequeueBeforeChild(LaunchRule):
         """Yield the requeues in traps that come before the end of what they interrupt."""
         told: set[Span] = set()
         for script in launch.scripts:
-            children = [one for one in script.watched if one.job is not None and not one.is_run_by(*STEP_STARTERS)]
+            children = [
+                one
+                for one in started_in(script)
+                if one.first.job is not None and not one.is_step and not one.is_elsewhere
+            ]
             for trap in script.traps if children else ():
                 before = _before_requeue(trap)
                 if before is None or PREEMPTION_SIGNALS.isdisjoint(trap.signals):
@@ -91,26 +95,33 @@ class RequeueBeforeChild(LaunchRule):
                 if requeue.span in told or any(_waits(step) for step in steps):
                     continue
                 told.add(requeue.span)
-                what = "sweep agent" if any(child.agent is not None for child in children) else "training"
+                what = "sweep agent" if any(child.is_agent for child in children) else "training"
                 yield self.at(
                     requeue.span,
                     f"the job is taken down as soon as it is requeued, and the {what}, which nobody has waited for, is "
                     "killed with it",
                     outcome=describe_outcome("scontrol requeue", False, None),
-                    fix=self._fix(launch, script, trap, steps, requeue),
+                    fix=self._fix(launch, script, children, trap, steps, requeue),
                     scope=requeue.span,
                 )
 
     @staticmethod
     def _fix(
-        launch: LaunchFile, script: ShellScript, trap: Trap, steps: tuple[Step, ...], requeue: Requeue
+        launch: LaunchFile,
+        script: ShellScript,
+        children: list[Started],
+        trap: Trap,
+        steps: tuple[Step, ...],
+        requeue: Requeue,
     ) -> Fix | None:
+        if any(child.outer for child in children):
+            return None  # the shell around it would be told and waited for
+        jobs = {id(one.first.job): one.first.job for one in children}
         names = {
             step.name
             for step in script.captures
-            if not step.is_file and any(one.job in step.captured for one in script.watched if one.job is not None)
+            if not step.is_file and any(job in step.captured for job in jobs.values() if job is not None)
         }
-        jobs = {id(one.job) for one in script.watched if one.job is not None}
         in_trap = trap.word.start <= requeue.span.start < trap.word.end
         text = launch.text
         if len(names) != 1 or len(jobs) != 1 or (in_trap and text[trap.word.start] != "'"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wbsignal_lint.diagnostics import Confidence, Diagnostic, Severity, Span
+from wbsignal_lint.launch.batch import started_in
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.steps import Requeue
 from wbsignal_lint.rules.base import LaunchRule
@@ -75,7 +76,7 @@ class RequeueUndoesCancel(LaunchRule):
         """Yield the requeues that a SIGTERM leads to."""
         told: set[Span] = set()
         for script in launch.scripts:
-            if not script.watched:
+            if not any(started_in(script)):
                 continue
             for trap in script.traps:
                 for step in trap.steps if "TERM" in trap.signals else ():
