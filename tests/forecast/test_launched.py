@@ -82,6 +82,8 @@ def test_a_batch_script_has_rows_for_what_slurm_does(tmp_path: Path, capsys: pyt
         ("[sh, -c, python train.py]", ["CRASHED"]),
         ("[timeout, '100', python, train.py]", ["PREEMPTED"]),
         ("[bash, missing.sh]", [None]),
+        ("[./gives_way.sh, python, '${program}', '${args}']", ["PREEMPTED"]),
+        ("[./stays.sh, python, '${program}', '${args}']", ["CRASHED"]),
     ],
 )
 def test_the_command_of_the_sweep_decides(
@@ -89,6 +91,8 @@ def test_the_command_of_the_sweep_decides(
 ) -> None:
     write(tmp_path, '#!/bin/bash\npython train.py "$@"\n', "run.sh")
     write(tmp_path, '#!/bin/bash\nexec python train.py "$@"\n', "exec.sh")
+    write(tmp_path, '#!/bin/bash\nexec "$@"\n', "gives_way.sh")
+    write(tmp_path, '#!/bin/bash\n"$@"\n', "stays.sh")
     sweep = f"program: train.py\nmethod: grid\ncommand: {command}\nparameters:\n  lr: {{values: [1]}}\n"
 
     assert states(f"exec {AGENT}\n", tmp_path, capsys, sweep=sweep)["SIGTERM"] == expected
@@ -119,7 +123,13 @@ def test_the_way_of_the_signal_is_told(tmp_path: Path, capsys: pytest.CaptureFix
         (["--launch", "missing.sh", "train.py"], "missing.sh: No such file"),
         (["sweep.yaml", "train.py"], "goes with --launch only"),
         (["--launch", "echo.sh", "no_sweep.yaml", "train.py"], "no_sweep.yaml: can't be read as a sweep"),
-        (["--launch", "no_sweep.yaml", "train.py"], "no_sweep.yaml: not a shell script but yaml"),
+        (["--launch", "no_sweep.yaml", "train.py"], "no_sweep.yaml: neither a sweep nor containers of compose or"),
+        (["--launch", "broken.yaml", "train.py"], "broken.yaml: can't be read as YAML"),
+        (["--launch", "Makefile", "train.py"], "Makefile: a Makefile, whose recipes make runs: --launch follows shell"),
+        (["--launch", "train.py", "train.py"], "train.py: Python that launches is not followed: --launch follows"),
+        (["--launch", "Dockerfile", "train.py"], "Dockerfile: no container of it starts train.py or a sweep agent"),
+        (["--launch", "Dockerfile"], "name the Python script"),
+        (["--launch", "other_sweep.yaml"], "other_sweep.yaml: its program is no Python script beside it"),
         (["--launch", "utf16.sh", "train.py"], "utf16.sh: is UTF-16"),
         (["echo.sh"], "echo.sh: a shell script; name the Python script, and this one with --launch"),
     ],
@@ -134,8 +144,35 @@ def test_what_cannot_be_forecast_is_said(
     write(tmp_path, GOOD)
     write(tmp_path, "#!/bin/bash\necho wandb\n", "echo.sh")
     write(tmp_path, "command: [bash, run.sh]\n", "no_sweep.yaml")
+    write(tmp_path, "services: [\n", "broken.yaml")
+    write(tmp_path, "train:\n\tpython train.py\n", "Makefile")
+    write(tmp_path, 'FROM python:3.12\nCMD ["python", "serve.py"]\n', "Dockerfile")
+    write(tmp_path, "program: run.sh\nmethod: grid\nparameters: {lr: {value: 1}}\n", "other_sweep.yaml")
     (tmp_path / "utf16.sh").write_bytes("exec wandb agent me/p/x\n".encode("utf-16"))
     monkeypatch.chdir(tmp_path)
 
     assert main(["forecast", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_sweep_is_followed_from_both_ways_to_start_its_agent(
+    named: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = write(tmp_path, GOOD)
+    sweep = write(tmp_path, "program: train.py\nmethod: grid\nparameters: {lr: {value: 1}}\n", "sweep.yaml")
+    main(["forecast", "--launch", sweep, *([script] if named else []), "--output-format", "json"])
+
+    rows = [row for row in json.loads(capsys.readouterr().out) if row["signal"] == "SIGTERM"]
+    assert [(row["launcher"], row["outcomes"][0]["state"]) for row in rows] == [
+        ("wandb agent (sweep.yaml)", "CRASHED"),
+        ("wandb agent --forward-signals (sweep.yaml)", "PREEMPTED"),
+    ]
+
+
+def test_the_command_of_a_sweep_may_stand_at_an_anchor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, '#!/bin/bash\npython train.py "$@"\n', "run.sh")
+    head = "x-command: &command [bash, run.sh, '${args}']\n"
+    sweep = f"{head}program: train.py\nmethod: grid\ncommand: *command\nparameters: {{lr: {{value: 1}}}}\n"
+
+    assert states(f"exec {AGENT}\n", tmp_path, capsys, sweep=sweep)["SIGTERM"] == ["CRASHED"]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbsignal_lint.contract import Scenario
+from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.directives import JobSignal
 from wbsignal_lint.launch.facts import LaunchFile, Word
 from wbsignal_lint.launch.lookup import text_beside
 from wbsignal_lint.launch.processes import Fate, Kind, deliver
-from wbsignal_lint.launch.reader import read_launch
+from wbsignal_lint.launch.reader import launch_of, read_launch
 from wbsignal_lint.launch.route import Arrival, Hop, Route, find_routes
-from wbsignal_lint.launch.steps import Requeue, ShellScript
+from wbsignal_lint.launch.running import is_script_name
+from wbsignal_lint.launch.steps import Launch, Requeue, ShellScript
 from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row
 
-__all__ = ["NoRoute", "forecast_launch"]
+__all__ = ["LaunchReader", "NoRoute", "forecast_launch", "forecast_sweep", "launcher_of", "row_of"]
 
 _DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
 _SIGNALS = ("TERM", "USR1")
@@ -47,42 +49,96 @@ def forecast_launch(
     Raises:
         NoRoute: the job starts neither.
     """
-    folder = folder.resolve()
-    job = _read(text, trainer, folder)
-
-    def open_script(path: str) -> tuple[str, ShellScript] | None:
-        try:
-            content = (folder / path).read_text(encoding="utf-8", errors="replace")
-        except (OSError, ValueError):
-            return None
-        inner = _read(content, trainer, folder)
-        return (content, inner.scripts[0]) if inner.scripts else None
-
-    written = _command_line(command, trainer)
-    sweep = _read(written, trainer, folder)
-    behind: Sequence[Hop] = ()
-    if sweep.scripts:
-        ways = find_routes("the sweep's command", written, sweep.scripts[0], trainer, open_script)
-        behind = ways[0].hops if ways else ()
+    reader = LaunchReader(folder.resolve(), trainer)
+    job = reader.read(text)
+    behind = reader.behind_agent(command)
     routes: list[Route] = []
     for script in _jobs(job):
-        routes += find_routes(name, text, script, trainer, open_script, behind)
+        routes += find_routes(name, text, script, trainer, reader.open_script, reader.launch_of, behind)
     if not routes:
         raise NoRoute(f"{name} starts neither {trainer} nor a sweep agent, as far as it can be read")
     table: list[Row] = []
     for route in routes:
-        hop = route.hops[-1]
-        what = "wandb agent" if hop.launch.agent is not None else trainer
-        launcher = f"{what} ({hop.line(hop.launch.span.start)})"
+        launcher = f"{launcher_of(route, trainer)} ({route.hops[-1].line(route.hops[-1].launch.span.start)})"
         table += [replace(row, launcher=launcher) for row in _rows(route, rows)]
     return table
 
 
-def _read(text: str, trainer: str, folder: Path) -> LaunchFile:
-    def is_trainer(path: str) -> bool | None:
-        return True if path.rpartition("/")[2] == trainer else None
+def forecast_sweep(
+    name: str, folder: Path, trainer: str, rows: Sequence[Row], command: Sequence[Word] | None = None
+) -> list[Row]:
+    """Forecast what W&B records for a training that a sweep's agent starts, without and with ``--forward-signals``.
 
-    return read_launch(text, is_trainer, text_of=lambda name: text_beside(folder / "job", name))
+    Args:
+        name: what to call the sweep's file.
+        folder: where it is; scripts that its command runs are looked for there.
+        trainer: the file name of the Python script.
+        rows: the script's own outcome table.
+        command: the ``command:`` of the sweep; ``None``: W&B's default.
+
+    Returns:
+        For both ways to start the agent, a row for each signal that it gets.
+    """
+    table: list[Row] = []
+    for agent in ("wandb agent", "wandb agent --forward-signals"):
+        found = forecast_launch(name, f"exec {agent} entity/project/sweep\n", folder, trainer, rows, command)
+        table += [replace(row, launcher=f"{agent} ({name})") for row in found]
+    return table
+
+
+def launcher_of(route: Route, trainer: str) -> str:
+    """Return what to call what a route ends at."""
+    return "wandb agent" if route.hops[-1].launch.agent is not None else trainer
+
+
+@dataclass(frozen=True)
+class LaunchReader:
+    """Reads the files on the way to a training, relative to a folder."""
+
+    folder: Path
+    trainer: str
+    """The file name of its script."""
+
+    def is_trainer(self, path: str) -> bool | None:
+        """Whether a path is that of the training; ``None`` for others."""
+        return True if path.rpartition("/")[2] == self.trainer else None
+
+    def text_of(self, path: str) -> str | None:
+        """Return the text of a file of the project."""
+        return text_beside(self.folder / "job", path)
+
+    def read(self, text: str, host: str | None = None) -> LaunchFile:
+        """Read a launch file."""
+        return read_launch(text, self.is_trainer, host, text_of=self.text_of)
+
+    def open_script(self, path: str) -> tuple[str, ShellScript] | None:
+        """Return the text and the facts of a shell script in the folder."""
+        try:
+            content = (self.folder / path).read_text(encoding="utf-8", errors="replace")
+        except (OSError, ValueError):
+            return None
+        return self.script_of(path, content)
+
+    def script_of(self, path: str, content: str) -> tuple[str, ShellScript] | None:
+        """Return the text and the facts of a shell script; ``None`` for other programs."""
+        if not is_script_name(path) and not content.startswith("#!"):
+            return None
+        scripts = self.read(content).scripts
+        return (content, scripts[0]) if scripts else None
+
+    def launch_of(self, words: Sequence[Word], span: Span) -> Launch | None:
+        """Return what a list of arguments starts."""
+        return launch_of(words, span, self.is_trainer)
+
+    def behind_agent(self, command: Sequence[Word] | None) -> Sequence[Hop]:
+        """Return the way from a sweep's command to the training; empty where there is none."""
+        written = _command_line(command, self.trainer)
+        sweep = self.read(written)
+        if not sweep.scripts:
+            return ()
+        name = "the sweep's command"
+        ways = find_routes(name, written, sweep.scripts[0], self.trainer, self.open_script, self.launch_of)
+        return ways[0].hops if ways else ()
 
 
 def _jobs(job: LaunchFile) -> list[ShellScript]:
@@ -106,13 +162,13 @@ def _rows(route: Route, rows: Sequence[Row]) -> list[Row]:
     if any(one.system == "SBATCH" for one in route.script.directives):
         asked = route.script.job_signal
         if asked is not None:
-            table.append(_row("--signal", asked.signal, _warning(route, asked), by_signal))
+            table.append(row_of("--signal", asked.signal, _warning(route, asked), by_signal))
         for event in ("preemption", "time limit", "scancel"):
-            table.append(_row(event, "TERM", _end_of_job(route, event), by_signal))
+            table.append(row_of(event, "TERM", _end_of_job(route, event), by_signal))
         return table
     for signal in (*_SIGNALS, *(one for one in _trapped(route) if one not in _SIGNALS)):
-        table.append(_row("", signal, route.follow(signal), by_signal))
-    table.append(_row("", "INT", route.interrupt(), by_signal))
+        table.append(row_of("", signal, route.follow(signal), by_signal))
+    table.append(row_of("", "INT", route.interrupt(), by_signal))
     return table
 
 
@@ -157,8 +213,17 @@ def _trapped(route: Route) -> list[str]:
     return [name for name in dict.fromkeys(names) if name in ("USR2", "HUP", "QUIT", "XCPU")]
 
 
-def _row(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row]) -> Row:
-    scenario = Scenario.SIGINT if sent == "INT" else Scenario.SIGNAL
+def row_of(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row], *, end: str = "killed in the end") -> Row:
+    """Return the row of a signal that comes to the training, or does not.
+
+    Args:
+        event: what sends it, where that is more than the signal.
+        sent: the signal's name.
+        arrival: what of it comes to the training.
+        rows: the training's own rows by their signals.
+        end: what becomes of a training that is not told.
+    """
+    scenario = Scenario.SIGINT if sent == "INT" and not event else Scenario.SIGNAL
     way = "; ".join(arrival.reasons)
     if not arrival.is_known:
         return Row(scenario, f"SIG{sent}", UNKNOWN, (Outcome(UNKNOWN, UNKNOWN, UNKNOWN, way),), event=event)
@@ -167,7 +232,7 @@ def _row(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row]) -> Ro
         return Row(scenario, f"SIG{sent}", False, (Outcome(UNKNOWN, UNKNOWN, None, why),), event=event)
     killed = rows["SIGKILL"]
     if arrival.signal is None or arrival.signal == "KILL":
-        why = f"{way}; the training is not told, and killed in the end" if arrival.signal is None else way
+        why = f"{way}; the training is not told, and {end}" if arrival.signal is None else way
         return Row(scenario, f"SIG{sent}", False, _with(killed, why), event=event)
     own = rows.get(f"SIG{arrival.signal}")
     if own is None:

@@ -108,7 +108,7 @@ class SweepCommand:
     """The ``command:`` of a W&B sweep: what the agent starts for every run."""
 
     words: tuple[Word, ...]
-    """Its elements; ``${args}`` and the like as they are written."""
+    """Its elements; ``${args}`` and the like as they are written. None: there is none, and the agent takes its own."""
     span: Span
     command: Command | None = None
     """What it runs in the end; without words where that is a script."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -25,14 +25,14 @@ from wbsignal_lint.launch.running import Innermost, Script, unwrap
 from wbsignal_lint.launch.shell import parse_shell
 from wbsignal_lint.launch.shell_text import Block, ShellCommand
 from wbsignal_lint.launch.sourcing import with_sourced
-from wbsignal_lint.launch.steps import ShellScript
+from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.launch.submitting import submitter_of
 from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 from wbsignal_lint.launch.variables import Choices, Environment
 from wbsignal_lint.launch.words import Expander
 from wbsignal_lint.launch.wrappers import MENTIONS, SHELLS
 
-__all__ = ["read_launch", "read_shell"]
+__all__ = ["launch_of", "read_launch", "read_shell"]
 
 _MAX_NESTING = 6
 """Scripts in scripts: ``ssh host "tmux new 'bash -c …'"`` is three."""
@@ -125,6 +125,29 @@ def _followed(listed: _Listed, uses_wandb: UsesWandb | None, *, mentions_wandb: 
         script = reading.read(run.text, None, 0, None, run.runners, 1)
         return replace(listed, command=Command((), listed.span, run.runners), script=script)
     return listed
+
+
+def launch_of(words: Sequence[Word], span: Span, uses_wandb: UsesWandb | None = None) -> Launch | None:
+    """Return what a list of arguments starts that a process becomes, as if ``exec`` stood in front of it.
+
+    :param words: the arguments.
+    :param span: what launches it.
+    :param uses_wandb: as for `read_launch`.
+    :return: the launch; ``None`` where there is nothing to start.
+    """
+    became = Runner("exec", span)
+    for run in unwrap(list(words), {}):
+        if isinstance(run, Innermost):
+            command = Command(run.words, span, run.runners)
+            trainer = trainer_of(command, uses_wandb, mentions_wandb=True)
+            command = replace(command, runners=(became, *run.runners))
+            return Launch(span=span, blocks=(), command=command, agent=agent_of(command), trainer=trainer, is_last=True)
+        shell = run.runners[-1]
+        rest = tuple(words[next((at for at, word in enumerate(words) if word.program == shell.name), 0) :])
+        inner = _Reading(uses_wandb, mentions_wandb=True).read(run.text, None, 0, None, run.runners, 1)
+        command = Command(rest, span, (became, *run.runners[:-1]))
+        return Launch(span=span, blocks=(), command=command, inner=inner, is_last=True)
+    return None
 
 
 class _Reading:

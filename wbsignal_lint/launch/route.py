@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from wbsignal_lint.diagnostics import LineIndex
+from wbsignal_lint.diagnostics import LineIndex, Span
+from wbsignal_lint.launch.facts import Command, Runner, Word
 from wbsignal_lint.launch.processes import (
     Delivery,
     Fate,
@@ -17,12 +18,13 @@ from wbsignal_lint.launch.processes import (
     deliver_to_step,
     line_of,
     pass_on,
+    spared_as_first,
 )
 from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.steps import Launch, ShellScript
 from wbsignal_lint.launch.wrappers import SHELLS
 
-__all__ = ["Arrival", "Hop", "OpenScript", "Route", "find_routes"]
+__all__ = ["Arrival", "Hop", "LaunchOf", "OpenScript", "Route", "find_routes", "launch_of_words"]
 
 _MAX_HOPS = 5
 
@@ -45,6 +47,17 @@ class Hop:
 
 OpenScript = Callable[[str], "tuple[str, ShellScript] | None"]
 """Reads the shell script of a path that a launch file names: its text and its facts; ``None``: not found."""
+LaunchOf = Callable[[Sequence[Word], Span], "Launch | None"]
+"""Reads a list of arguments as the command that they are."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The arguments of a script."""
+
+    words: tuple[Word, ...]
+    text: str
+    """The file that they stand in."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,10 @@ class Arrival:
     """The training goes on as if nothing had happened, and nothing is lost by it."""
     has_next_run: bool = False
     """The agent starts its next run."""
+    is_first: bool = False
+    """The training is process 1 of a container."""
+    ends_all: bool = False
+    """What it was sent to ends by it, before the training does."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,10 @@ class Route:
     hops: tuple[Hop, ...]
     behind_agent: tuple[Hop, ...] = ()
     """From the sweep's command to the training, where an agent stands in between."""
+    knows_sh: bool = True
+    """Whether ``sh`` is known to be dash; in a container it depends on the image."""
+    whole: str = "job"
+    """What ends with the script: a ``job``, a ``container``."""
 
     @property
     def script(self) -> ShellScript:
@@ -85,6 +106,16 @@ class Route:
     def follow(self, signal: str) -> Arrival:
         """Send a signal to the process that runs the job's script."""
         return self._follow(self.hops, self.behind_agent, signal)
+
+    def stop(self, signal: str, *, is_first: bool) -> Arrival:
+        """Send a signal to what a container starts, as those who stop it do; then everything is killed.
+
+        Args:
+            signal: its name.
+            is_first: whether what it starts is process 1.
+        """
+        arrival = self._follow(self.hops, self.behind_agent, signal, is_first=is_first)
+        return replace(arrival, goes_on=False, signal=None) if arrival.goes_on else arrival
 
     def follow_to_step(self, signal: str) -> Arrival:
         """Send a signal to the tasks of ``srun``, as SLURM does."""
@@ -108,15 +139,22 @@ class Route:
             return Arrival(None, reasons, goes_on=True)
         return self._read(delivery, (hop,), self.behind_agent)
 
-    def _follow(self, hops: Sequence[Hop], behind_agent: Sequence[Hop], signal: str) -> Arrival:
+    def _follow(
+        self, hops: Sequence[Hop], behind_agent: Sequence[Hop], signal: str, *, is_first: bool = False
+    ) -> Arrival:
         delivery = deliver(hops[0].script, hops[0].launch, signal)
         if delivery is None:
             return Arrival(None, ("it runs elsewhere: on another machine, in a terminal, in a job of its own",), False)
-        return self._read(delivery, hops, behind_agent)
+        return self._read(delivery, hops, behind_agent, is_first=is_first)
 
-    def _read(self, delivery: Delivery, hops: Sequence[Hop], behind_agent: Sequence[Hop]) -> Arrival:
+    def _read(
+        self, delivery: Delivery, hops: Sequence[Hop], behind_agent: Sequence[Hop], *, is_first: bool = False
+    ) -> Arrival:
         """Put a delivery into words, and follow it into what is launched."""
         hop = hops[0]
+        if is_first:
+            delivery = spared_as_first(delivery)
+        is_alone = is_first and len(delivery.receptions) == 1
         reasons: list[str] = []
         for reception in delivery.receptions:
             words = _words(reception, delivery, hop)
@@ -135,7 +173,7 @@ class Route:
         elif last.signal == "KILL":
             arrival = Arrival("KILL", tuple(reasons))
         elif last.process.kind is Kind.OTHER:
-            inner = self._enter(hops[1:], behind_agent, last.signal)
+            inner = self._enter(hops[1:], behind_agent, last.signal, is_first=is_alone)
             arrival = replace(inner, reasons=(*reasons, *inner.reasons))
         elif last.process.kind is Kind.AGENT:
             if last.fate is not Fate.FORWARDS:
@@ -146,13 +184,17 @@ class Route:
         elif last.fate is Fate.IGNORES:
             arrival = Arrival(None, tuple(reasons), goes_on=True)
         else:
-            arrival = Arrival(last.signal, tuple(reasons))
+            arrival = Arrival(last.signal, tuple(reasons), is_first=is_alone)
+        if arrival.signal is None and (_ends_by_it(delivery) or cut):
+            arrival = replace(arrival, ends_all=True)
         if cut and arrival.signal is not None:
-            words = "the script leaves while the handler runs, and the job's end kills it"
+            words = f"the script leaves while the handler runs, and the {self.whole}'s end kills it"
             arrival = replace(arrival, reasons=(*arrival.reasons, words), is_cut_short=True)
         return arrival
 
-    def _enter(self, hops: Sequence[Hop], behind_agent: Sequence[Hop], signal: str) -> Arrival:
+    def _enter(
+        self, hops: Sequence[Hop], behind_agent: Sequence[Hop], signal: str, *, is_first: bool = False
+    ) -> Arrival:
         """Follow a signal that the shell of an inner script gets."""
         if not hops:
             return Arrival(None, ("what it starts is not known",), False)
@@ -161,12 +203,24 @@ class Route:
             line = line_of(hop.script, hop.launch) or ()
             if len(line) < 2:
                 return Arrival(None, ("what it starts is not known",), False)
-            return self._read(Delivery(signal, tuple(pass_on(line, 1, signal))), hops, behind_agent)
-        return self._follow(hops, behind_agent, signal)
+            delivery = Delivery(signal, tuple(pass_on(line, 1, signal)))
+            return self._read(delivery, hops, behind_agent, is_first=is_first)
+        as_bash = replace(hop.script, shell="bash")
+        if not self.knows_sh and not hop.name and not hop.launch.is_exec and hop.script.shell == "sh":
+            if becomes_last_command(as_bash, hop.launch):
+                why = "whether its sh becomes its last command, as bash does, or stays, as dash does, is not known"
+                return Arrival(None, (why,), False)
+        return self._follow(hops, behind_agent, signal, is_first=is_first)
 
 
 def find_routes(
-    name: str, text: str, script: ShellScript, trainer: str, open_script: OpenScript, behind_agent: Sequence[Hop] = ()
+    name: str,
+    text: str,
+    script: ShellScript,
+    trainer: str,
+    open_script: OpenScript,
+    launch_of: LaunchOf,
+    behind_agent: Sequence[Hop] = (),
 ) -> list[Route]:
     """Find the ways from a script to a training.
 
@@ -176,12 +230,14 @@ def find_routes(
         script: its facts.
         trainer: the file name of the training's Python script, without folder.
         open_script: reads the shell scripts that it runs.
+        launch_of: reads the arguments of a script that runs them.
         behind_agent: from a sweep's command to the training.
 
     Returns:
         One route for each agent or training that the script starts, once a place in the file.
     """
-    ways = [way for way in _ways(Hop(name, text, script, _NOWHERE), trainer, open_script) if way]
+    finder = _Finder(trainer, open_script, launch_of)
+    ways = [way for way in finder.ways(Hop(name, text, script, _NOWHERE), None) if way]
     places: dict[tuple[int, int, str], Route] = {}
     for way in ways:
         last = way[-1]
@@ -189,25 +245,73 @@ def find_routes(
     return list(places.values())
 
 
-def _ways(place: Hop, trainer: str, open_script: OpenScript, depth: int = 0) -> list[list[Hop]]:
-    found: list[list[Hop]] = []
-    for launch in place.script.launches:
-        if launch.in_substitution or depth >= _MAX_HOPS:
-            continue
-        hop = replace(place, launch=launch)
-        script = None if launch.trainer is None else (launch.trainer.script or "").rpartition("/")[2]
-        if (launch.agent is not None and not launch.agent.wants_help) or script == trainer:
-            found.append([hop])
-        elif launch.inner is not None:
-            inner = Hop("", place.text, launch.inner, _NOWHERE)
-            found += [[hop, *rest] for rest in _ways(inner, trainer, open_script, depth + 1)]
-        else:
-            path = _script_run_by(launch)
-            opened = None if path is None else open_script(path)
-            if path is not None and opened is not None:
-                inner = Hop(path.rpartition("/")[2], opened[0], opened[1], _NOWHERE)
-                found += [[hop, *rest] for rest in _ways(inner, trainer, open_script, depth + 1)]
-    return found
+@dataclass(frozen=True)
+class _Finder:
+    """Looks for the ways to a training or an agent."""
+
+    trainer: str
+    open_script: OpenScript
+    launch_of: LaunchOf
+
+    def ways(self, place: Hop, given: _Given | None, depth: int = 0) -> list[list[Hop]]:
+        """Return the ways from a script that is given some arguments."""
+        found: list[list[Hop]] = []
+        for step in place.script.launches:
+            if step.in_substitution or depth >= _MAX_HOPS:
+                continue
+            hop, home = replace(place, launch=step), place.text
+            if step.runs_arguments and given is not None:
+                run = self._given(step, given)
+                if run is None:
+                    continue
+                steps = tuple(run if one is step else one for one in place.script.steps)
+                hop, home = replace(hop, launch=run, script=replace(place.script, steps=steps)), given.text
+            launch = hop.launch
+            if (launch.agent is not None and not launch.agent.wants_help) or self._is_trainer(launch):
+                found.append([hop])
+            elif launch.inner is not None:
+                inner = Hop("", home, launch.inner, _NOWHERE)
+                found += [[hop, *rest] for rest in self.ways(inner, None, depth + 1)]
+            else:
+                path = _script_run_by(launch)
+                opened = None if path is None else self.open_script(path)
+                if path is not None and opened is not None:
+                    words = launch.command.words
+                    at = next(index for index, word in enumerate(words) if word.value == path)
+                    passed = _Given(words[at + 1 :], home)
+                    inner = Hop(path.rpartition("/")[2], opened[0], opened[1], _NOWHERE)
+                    found += [[hop, *rest] for rest in self.ways(inner, passed, depth + 1)]
+        return found
+
+    def _given(self, step: Launch, given: _Given) -> Launch | None:
+        """Return the launch of a script's arguments by the script."""
+        run = launch_of_words(given.words, step.span, self.open_script, self.launch_of)
+        if run is None:
+            return None
+        own = step.command.runners
+        if step.program == "exec" and not own:
+            own = (Runner("exec", step.span),)
+        command = replace(run.command, runners=(*own, *run.command.runners[1:]), span=step.command.span)
+        return replace(step, command=command, agent=run.agent, trainer=run.trainer, inner=run.inner)
+
+    def _is_trainer(self, launch: Launch) -> bool:
+        file = None if launch.trainer is None else launch.trainer.file
+        return file is not None and file.rpartition("/")[2] == self.trainer
+
+
+def launch_of_words(words: tuple[Word, ...], span: Span, open_script: OpenScript, launch_of: LaunchOf) -> Launch | None:
+    """Return the launch of arguments that a process becomes; a script among them that can be read is no wrapper.
+
+    Args:
+        words: the arguments.
+        span: what launches them.
+        open_script: as for `find_routes`.
+        launch_of: as for `find_routes`.
+    """
+    command = Command(words, span, (Runner("exec", span),))
+    launch = Launch(span=span, blocks=(), command=command, is_last=True)
+    path = _script_run_by(launch)
+    return launch if path is not None and open_script(path) is not None else launch_of(words, span)
 
 
 _NOWHERE: Launch = None  # type: ignore[assignment]  # the launch of a place where none is chosen yet
@@ -219,8 +323,17 @@ def _script_run_by(launch: Launch) -> str | None:
     if not words:
         return None
     if launch.program in SHELLS:
+        if any(word.value == "-c" for word in words[1:]):
+            return None
         return next((word.value for word in words[1:] if not word.pattern.startswith(("-", "+"))), None)
-    return words[0].value if is_script_name(launch.program) else None
+    is_path = "/" in (words[0].value or "") and not launch.program.endswith(".py")
+    return words[0].value if is_path or is_script_name(launch.program) else None
+
+
+def _ends_by_it(delivery: Delivery) -> bool:
+    """Whether a process above the training dies of a signal."""
+    dying = (one for one in delivery.receptions if one.fate is Fate.DIES)
+    return any(one.process.kind not in (Kind.OTHER, Kind.TRAINER) for one in dying)
 
 
 def _words(reception: Reception, delivery: Delivery, hop: Hop) -> str:
@@ -235,6 +348,8 @@ def _words(reception: Reception, delivery: Delivery, hop: Hop) -> str:
         return f"{name} holds its trap ({place}) back until the command in the foreground has ended"
     if fate is Fate.DIES and process.kind is not Kind.OTHER:
         return f"{signal} ends {name}, which does not pass it on"
+    if fate is Fate.SPARED:
+        return f"{name} is process 1 and has no handler for {signal}: the kernel drops it"
     if fate is Fate.FORWARDS:
         return f"{name} passes {signal} on"
     if fate is Fate.KILLS:

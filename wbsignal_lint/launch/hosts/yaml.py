@@ -112,19 +112,20 @@ class _Reading:
         self._arguments(values)
 
     def _sweep(self, command: yaml.Node | None, program: yaml.Node | None) -> None:
-        if not isinstance(command, yaml.SequenceNode):
-            return  # the agent takes its default instead
         words = []
-        for element in command.value:
+        if command is not None and not isinstance(command, yaml.SequenceNode):
+            return
+        for element in () if command is None else command.value:
             text = self.file.scalar(element)
-            if text is None or self.file.is_template(element):
+            if text is None or command is None or self.file.is_template(element):
                 return
             words.append(Word(text.text, text.span, text, slot=self._slot(element, command)))
         if recording_under(told_in(" ".join(word.pattern for word in words))) is Recording.NOTHING:
             return
         name = None if program is None else self.file.scalar(program)
         named = None if name is None else Word(name.text, name.span, name)
-        self.sweeps.append(SweepCommand(tuple(words), self._span(command), program=named))
+        span = Span(0, 0) if command is None else self._span(command)
+        self.sweeps.append(SweepCommand(tuple(words), span, program=named))
 
     def _span(self, node: yaml.Node) -> Span:
         return Span(node.start_mark.index, self._end(node.end_mark.index))
@@ -187,6 +188,8 @@ class _Reading:
         return Argument(text, self._slot(element, node), self.file.is_template(element))
 
     def _slot(self, element: yaml.ScalarNode, node: yaml.Node) -> OptionSlot | None:
+        if not node.start_mark.index <= element.start_mark.index < node.end_mark.index:
+            return None  # an alias: behind its anchor is another place
         quote = element.style if element.style in ("'", '"') else ""
         end = element.end_mark.index
         if isinstance(node, yaml.SequenceNode) and node.flow_style:
