@@ -22,7 +22,8 @@ class BatchSignalUnheard(LaunchRule):
     ## What it finds
 
     `#SBATCH --signal=SIG@t` without `B:` in a script that starts its agent or training without `srun`; and
-    `--signal=B:SIG@t` in a script that has no trap for SIG and replaces its shell by nothing (`exec`).
+    `--signal=B:SIG@t` in a script that has no trap for SIG and replaces its shell by nothing (`exec`). A Python script
+    that is submitted itself, with `#SBATCH` lines below its first one, is such a script without a shell.
 
     ## Why it matters
 

@@ -9,6 +9,7 @@ from wbsignal_lint.launch.facts import AgentCommand, Command, LaunchFile
 from wbsignal_lint.launch.gate import is_switched_off
 from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.python.calls import Calls
+from wbsignal_lint.launch.python.job import job_of
 from wbsignal_lint.launch.python.literals import Source
 from wbsignal_lint.launch.python.signalling import children_of
 from wbsignal_lint.launch.reader import read_shell
@@ -42,7 +43,12 @@ def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None
         return trainer_of(command, uses_wandb, mentions_wandb=mentions_wandb) is not None
 
     launch = replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents))
-    if _is_test(tree) or is_switched_off(text):
+    if is_switched_off(text):
+        return launch
+    job = job_of(text, tree)
+    if job is not None:
+        launch = replace(launch, scripts=(*launch.scripts, job))
+    if _is_test(tree):
         return launch
     return replace(launch, children=children_of(launch, calls.signalled, calls.started, trains))
 
