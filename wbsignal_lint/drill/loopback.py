@@ -66,6 +66,8 @@ class Loopback:
         """The ids of the sweep's runs that an agent was given, in order."""
         self.operations: list[str] = []
         """The names of the GraphQL operations asked for, in order."""
+        self.sweep_state = "RUNNING"
+        """The sweep's state, as ``wandb sweep --stop``, ``--cancel``, ``--pause`` and ``--resume`` set it."""
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"loopback": self}))
         self._http.daemon_threads = True
@@ -101,6 +103,9 @@ class Loopback:
             self.operations.append(name[1] if name else "")
         if "sweep(sweepName" in query:
             return {"project": {"sweep": self._sweep(str(variables.get("sweep") or "sweep1"))}}
+        if "upsertSweep" in query:
+            self.sweep_state = str(variables.get("state") or self.sweep_state)
+            return {"upsertSweep": {"sweep": {"name": "sweep1"}}}
         if "createAgent" in query:
             return {"createAgent": {"agent": {"id": "agent"}}}
         if "agentHeartbeat" in query:
@@ -129,12 +134,18 @@ class Loopback:
                 self.told.append(told)
 
     def _commands(self, running: bool) -> list[dict[str, Any]]:
-        """Return what an agent is to do next."""
-        if self.sweep is None or running:
+        """Return what an agent is to do next.
+
+        As ``wandb sweep --help`` says: a cancelled sweep kills all running runs, a finished one lets them finish, and
+        neither has further ones; a paused one has none for the time being.
+        """
+        if self.sweep_state == "CANCELED":
+            return [{"type": "exit"}]
+        if self.sweep is None or running or self.sweep_state == "PAUSED":
             return []
         with self._lock:
             number = len(self.handed_out) + 1
-            if number > self.sweep.runs:
+            if number > self.sweep.runs or self.sweep_state == "FINISHED":
                 return [{"type": "exit"}]
             run_id = f"run{number}"
             self.handed_out.append(run_id)
@@ -150,7 +161,7 @@ class Loopback:
             "id": "sweep",
             "name": name,
             "method": "grid",
-            "state": "RUNNING",
+            "state": self.sweep_state,
             "config": json.dumps(config),
             "createdAt": "2025-01-01T00:00:00",
             "earlyStopJobRunning": False,

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-GRACE = 4.0
+GRACE = float(os.environ.get("CONTAINER_GRACE", "4"))
 
 unshare = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
 container = subprocess.Popen([*unshare, *sys.argv[1:]])
