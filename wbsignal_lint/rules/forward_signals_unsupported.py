@@ -62,8 +62,9 @@ class ForwardSignalsUnsupported(LaunchRule):
 
     ## Source
 
-    The wheels and `wandb agent --help` of 0.23.1, 0.24.0, 0.28.0 and 0.28.2; measured with wandb 0.25.1: the next run
-    was started 5 to 10 seconds after the forwarded SIGTERM.
+    Measured with real agents: 0.23.1 does not know `--forward-signals` and 0.28.1 not `--term-timeout`, both leave
+    with 2 and start nothing; 0.24.1, 0.25.1 and 0.27.2 started the next run 5 to 10 seconds after the forwarded
+    SIGTERM; 0.28.0 ended. That 0.24.0 brought the option is from its wheel.
     """
 
     code = "WBS402"

@@ -59,7 +59,9 @@ class GraceTooShort(LaunchRule):
     ## Source
 
     https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/, https://docs.docker.com/reference/compose-file/
-    for the grace periods; `wandb agent --help`, and measured with wandb 0.31.0 for the agent's side.
+    for the grace periods; measured with wandb 0.31.0 as process 1 of a container whose grace period ended while the
+    handler was saving: a handler that marks first left a mark and no exit code, one that marks last left nothing; with
+    a longer grace period both were recorded in full.
     """
 
     code = "WBS504"

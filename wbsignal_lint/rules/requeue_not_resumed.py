@@ -58,7 +58,8 @@ class RequeueNotResumed(LaunchRule):
 
     ## Source
 
-    https://docs.wandb.ai/guides/sweeps/, "Resume preemptible sweep runs". Not measured: it is the server that decides.
+    https://docs.wandb.ai/guides/sweeps/, "Resume preemptible sweep runs". Not measured: it is the server
+    that decides. The agent (wandb 0.31.0) does not look at its sweep's state; it asks for work and is sent away.
     """
 
     code = "WBS415"

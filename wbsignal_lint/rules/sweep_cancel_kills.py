@@ -52,8 +52,9 @@ class SweepCancelKills(LaunchRule):
 
     ## Source
 
-    `wandb sweep --help`; measured with wandb 0.31.0: the agent's answer to the server's `exit` command is SIGKILL to
-    its child, and nothing is recorded.
+    `wandb sweep --help` for what the server does; measured with wandb 0.31.0 for the agent: its answer to the server's
+    `exit` is SIGKILL to its child, nothing is recorded, and it leaves with 0; when the sweep was stopped the run came to
+    its end, was recorded with 0, and no other was started.
     """
 
     code = "WBS413"

@@ -71,7 +71,7 @@ class UncatchableKill(LaunchRule):
     ## Source
 
     `man 7 signal`; measured with wandb 0.31.0: after SIGKILL the log of a run has neither a mark nor an exit code, and
-    the run of a killed agent goes on as a child of process 1.
+    the run of a killed agent goes on as a child of process 1; the same with `Popen.kill()`.
     """
 
     code = "WBS412"
