@@ -65,6 +65,8 @@ def python_bytes_pass(data: bytes) -> bool:
     """Tell whether a Python file can launch a sweep agent, or do something to a training that it launches."""
     if data.startswith(b"#!") and b"\n#SBATCH" in data:
         return True  # a batch script
+    if b"submitit" in data and b"additional_parameters" in data:
+        return True
     return _launches_agent(data) or (
         any(word in data for word in _PYTHON_STARTS)
         and _PYTHON_NAMES.search(data) is not None

@@ -23,7 +23,8 @@ class BatchSignalUnheard(LaunchRule):
 
     `#SBATCH --signal=SIG@t` without `B:` in a script that starts its agent or training without `srun`; and
     `--signal=B:SIG@t` in a script that has no trap for SIG and replaces its shell by nothing (`exec`). A Python script
-    that is submitted itself, with `#SBATCH` lines below its first one, is such a script without a shell.
+    that is submitted itself, with `#SBATCH` lines below its first one, is such a script without a shell; the one that
+    submitit writes has no traps, so that `slurm_additional_parameters={"signal": "B:USR1@60"}` is found as well.
 
     ## Why it matters
 

@@ -77,6 +77,8 @@ class Calls(Launching):
         super().__init__(source)
         self.signalled: list[Signalled] = []
         """What is done to the processes, in the order in which it is done."""
+        self.submitted: list[MappedText] = []
+        """What submitit is told to have SLURM signal: the values of ``--signal``."""
         self.started: dict[Span, list[Started]] = {}
         """The processes that calls start, by the calls."""
 
@@ -118,6 +120,8 @@ class Calls(Launching):
             self.signalled.append(replace(signalled, within=self.within))
         if path == "os.getpgid" and first is not None and isinstance(first.value, Named):
             return Named(f"{path}()", first.value.origin)
+        if path.startswith("submitit.") and path.endswith("Executor().update_parameters"):
+            self._note_submitted(keywords)
         if path in _FILES:
             return self.opened(path, node, arguments, keywords)
         if path == "print":
@@ -173,6 +177,13 @@ class Calls(Launching):
         )
         self.started.setdefault(origin, []).append(started)
         return Named(f"{path}()", origin if path in STARTS_PROCESS else None)
+
+    def _note_submitted(self, keywords: dict[str, Value]) -> None:
+        for name in ("slurm_additional_parameters", "additional_parameters"):
+            more = keywords.get(name)
+            signal = more.entries.get("signal") if isinstance(more, Table) else None
+            if isinstance(signal, Text) and signal.is_known and signal.parts:
+                self.submitted.append(signal.mapped)
 
     def _path_of(self, arguments: Sequence[Element], node: ast.Call) -> Value:
         values: list[Value] = []

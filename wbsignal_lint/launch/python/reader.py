@@ -9,7 +9,7 @@ from wbsignal_lint.launch.facts import AgentCommand, Command, LaunchFile
 from wbsignal_lint.launch.gate import is_switched_off
 from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.python.calls import Calls
-from wbsignal_lint.launch.python.job import job_of
+from wbsignal_lint.launch.python.job import job_of, job_of_submitit
 from wbsignal_lint.launch.python.literals import Source
 from wbsignal_lint.launch.python.signalling import children_of
 from wbsignal_lint.launch.reader import read_shell
@@ -45,9 +45,8 @@ def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None
     launch = replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents))
     if is_switched_off(text):
         return launch
-    job = job_of(text, tree)
-    if job is not None:
-        launch = replace(launch, scripts=(*launch.scripts, job))
+    jobs = [job_of(text, tree), *(job_of_submitit(text, signal) for signal in calls.submitted if mentions_wandb)]
+    launch = replace(launch, scripts=(*launch.scripts, *(job for job in jobs if job is not None)))
     if _is_test(tree):
         return launch
     return replace(launch, children=children_of(launch, calls.signalled, calls.started, trains))

@@ -72,6 +72,7 @@ ELSEWHERE_METHODS = frozenset({"submit", "map_array"})
 
 ELSEWHERE_SAYS = (
     "runs functions in the main thread of a job of their own, where it binds SIGTERM and SIGCONT to handlers that go "
-    "on, and SIGUSR2 ($SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), unmarked"
+    "on, and SIGUSR2 ($SUBMITIT_PREEMPT_SIGNAL) to one that requeues the job and leaves by sys.exit(-1), unmarked; "
+    "near the time limit it raises UncompletedJobError instead, recorded as 1, unless the function has a checkpoint()"
 )
-ELSEWHERE_KNOWN = Known(("submitit",), read=("1.4.5", "1.5.1", "1.5.4"))
+ELSEWHERE_KNOWN = Known(("submitit",), measured=("1.5.4",), read=("1.4.5", "1.5.1", "1.5.4"))
