@@ -16,7 +16,7 @@ from wbsignal_lint.launch.facts import OptionSlot, Word
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart, substituted
 from wbsignal_lint.launch.hosts.yaml_containers import Containers
 from wbsignal_lint.launch.hosts.yaml_environment import environment_of
-from wbsignal_lint.launch.hosts.yaml_text import YamlFile
+from wbsignal_lint.launch.hosts.yaml_text import BLANKS, BREAK, YamlFile
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.recording import Recording, Variables, recording_under, told_in
 
@@ -176,7 +176,7 @@ class _Reading:
 
     def _end(self, offset: int) -> int:
         """Return the end of the last line that a block list, which reaches to the next key, has text on."""
-        return len(self.text[:offset].rstrip())
+        return len(self.text[:offset].rstrip(BLANKS))
 
     def _argument(self, text: MappedText, element: yaml.ScalarNode, node: yaml.Node) -> Argument:
         if self.is_compose:
@@ -193,16 +193,15 @@ class _Reading:
         quote = element.style if element.style in ("'", '"') else ""
         end = element.end_mark.index
         if isinstance(node, yaml.SequenceNode) and node.flow_style:
-            end = len(self.text[:end].rstrip())
+            end = len(self.text[:end].rstrip(BLANKS))
             return OptionSlot(end, f", {quote}", quote)
         if element.style in ("|", ">"):
             return None
-        line_start = max(self.text.rfind("\n", 0, element.start_mark.index), -1) + 1
-        before = self.text[line_start : element.start_mark.index]
-        line_end = self.text.find("\n", len(self.text[:end].rstrip()))
-        line_end = len(self.text) if line_end < 0 else line_end
-        newline = "\r\n" if self.text[:line_end].endswith("\r") else "\n"
-        line_end -= len(newline) - 1
+        start = element.start_mark.index
+        before = self.text[start - element.start_mark.column : start]
+        following = BREAK.search(self.text, len(self.text[:end].rstrip(BLANKS)))
+        line_end = len(self.text) if following is None else following.start()
+        newline = "\r\n" if following is not None and following[0] == "\r\n" else "\n"
         if before.strip(" \t-") or "-" not in before:
             return None
         # `- - a` would begin a list of its own.

@@ -15,7 +15,7 @@ import yaml
 from wbsignal_lint.launch.hosts.parts import substituted, unknown_name
 from wbsignal_lint.launch.mapped import MappedText
 
-__all__ = ["YamlFile"]
+__all__ = ["BLANKS", "BREAK", "YamlFile"]
 
 _MAX_LENGTH = 1_000_000
 """Characters; files beyond that are data."""
@@ -30,9 +30,12 @@ _FILLER = "\ue000"
 """Stands for each character of a template while YAML is read: it means nothing to YAML."""
 _FILLED = re.compile(f"{_FILLER}+")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_BREAK = re.compile(r"\r\n|\r|\n")
-_FOLD = re.compile(r"[ \t]*(?:(?:\r\n|\r|\n)[ \t]*)+")
-_ESCAPED_FOLD = re.compile(r"\\(?:\r\n|\r|\n)[ \t]*(?:(?:\r\n|\r|\n)[ \t]*)*")
+BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""A line break, as YAML 1.1 and PyYAML see it. Form feeds are none."""
+BLANKS = " \t\r\n\x85\u2028\u2029"
+"""What is space or a line break."""
+_FOLD = re.compile(rf"[ \t]*(?:(?:{BREAK.pattern})[ \t]*)+")
+_ESCAPED_FOLD = re.compile(rf"\\(?:{BREAK.pattern})[ \t]*(?:(?:{BREAK.pattern})[ \t]*)*")
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
 _ESCAPES = {
     **dict(zip('0abtnvfre "/\\N_LP', '\0\a\b\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True)),
@@ -40,7 +43,7 @@ _ESCAPES = {
 }
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 """Tags and anchors, which PyYAML counts among a scalar."""
-_HEADER = re.compile(r"[|>]([-+]?)[0-9]?([-+]?)[^\r\n]*")
+_HEADER = re.compile("[|>]([-+]?)[0-9]?([-+]?)[^\r\n\x85\u2028\u2029]*")
 
 _Chars = list[tuple[str, int, int]]
 """Characters of a value, with the range of the file that each was made of."""
@@ -106,7 +109,7 @@ class YamlFile:
         elif node.style in ("|", ">"):
             yield from _block(self._filled, start, end)
         else:
-            while end > start and self._filled[end - 1] in " \t\r\n":
+            while end > start and self._filled[end - 1] in BLANKS:
                 end -= 1
             yield _flow(self._filled, start, end, "")
 
@@ -121,7 +124,7 @@ def _without_templates(text: str) -> str:
         return "\n" * len(match[0])
 
     def fill(match: re.Match[str]) -> str:
-        return re.sub(r"[^\r\n]", _FILLER, match[0])
+        return re.sub(r"[^\r\n\x85\u2028\u2029]", _FILLER, match[0])
 
     return _TEMPLATE.sub(fill, _TEMPLATE_LINE.sub(blank, text))
 
@@ -133,8 +136,9 @@ def _flow(text: str, start: int, end: int, quote: str) -> _Chars:
     while index < end:
         fold = _FOLD.match(text, index, end)
         if fold is not None:
-            breaks = len(_BREAK.findall(fold[0]))
-            chars.extend([("\n" if breaks > 1 else " ", index, fold.end())] * max(1, breaks - 1))
+            first, *more = _breaks(fold[0])
+            kept = more or [" "] if first == "\n" else [first, *more]
+            chars.extend((char, index, fold.end()) for char in kept)
             index = fold.end()
         elif quote == "'" and text.startswith("''", index):
             chars.append(("'", index, index + 2))
@@ -142,7 +146,7 @@ def _flow(text: str, start: int, end: int, quote: str) -> _Chars:
         elif quote == '"' and text[index] == "\\":
             escaped = _ESCAPED_FOLD.match(text, index, end)
             if escaped is not None:
-                chars.extend([("\n", index, escaped.end())] * (len(_BREAK.findall(escaped[0])) - 1))
+                chars.extend((char, index, escaped.end()) for char in _breaks(escaped[0])[1:])
                 index = escaped.end()
                 continue
             escape = _ESCAPE.match(text, index, end)
@@ -166,7 +170,7 @@ def _block(text: str, start: int, end: int) -> Iterator[_Chars]:
     lines: list[tuple[int, int, int]] = []  # begin, end of content, end of line break
     position = _line_end(text, header.end())
     while position < len(text) and (position < end or not lines):
-        line_break = _BREAK.search(text, position)
+        line_break = BREAK.search(text, position)
         content_end = len(text) if line_break is None else line_break.start()
         after = len(text) if line_break is None else line_break.end()
         lines.append((position, content_end, after))
@@ -188,14 +192,14 @@ def _block_lines(text: str, lines: list[tuple[int, int, int]], indent: int, keep
     was_text = False
     for begin, stop, after in lines:
         spaces = min(indent, len(text[begin:stop]) - len(text[begin:stop].lstrip(" ")))
-        line_break = [("\n", stop, after)] if after > stop else []
+        line_break = [(char, stop, after) for char in _breaks(text[stop:after])]
         if begin + spaces == stop:
             breaks += line_break
             continue
         if spaces < indent:
             break
         is_text = text[begin + spaces] not in " \t"
-        if folded and last_break and was_text and is_text:
+        if folded and last_break and last_break[0][0] == "\n" and was_text and is_text:
             if not breaks:
                 chars.append((" ", last_break[0][1], begin + spaces))
         else:
@@ -210,6 +214,11 @@ def _block_lines(text: str, lines: list[tuple[int, int, int]], indent: int, keep
     return chars
 
 
+def _breaks(text: str) -> list[str]:
+    """Return what the line breaks in a text are worth: most become a line feed, the Unicode separators stay."""
+    return [one if one in "\u2028\u2029" else "\n" for one in BREAK.findall(text)]
+
+
 def _line_end(text: str, position: int) -> int:
-    line_break = _BREAK.search(text, position)
+    line_break = BREAK.search(text, position)
     return len(text) if line_break is None else line_break.end()
