@@ -211,7 +211,7 @@ def test_what_is_no_readable_file_is_a_problem_and_the_others_go_on(project: Pat
     ]
     assert sources[-1].filename == "good.py"
     assert found("folder.py/") == ["folder.py/inside.py"]
-    assert found() == ["good.py", "pipe.py!", "folder.py/inside.py"]
+    assert found() == ["good.py", "folder.py/inside.py"]
 
 
 def test_a_folder_that_may_not_be_read_is_a_problem(unprivileged: Path) -> None:

@@ -161,9 +161,7 @@ class _Walk:
             # A link to nothing, such as the lock files of Emacs, or a file that is gone already.
             return
         if not stat.S_ISREG(mode):
-            if not stat.S_ISDIR(mode) and kind_of(entry.name, b"") is not None:
-                yield Problem(shown, f"{_describe_mode(mode)}, not a file")
-            return
+            return  # a pipe, a socket, a device: nobody asked for it, and to read it may take for ever
         kind = _kind(entry.path, shown)
         if isinstance(kind, Kind) and not _is_wanted(kind, settings):
             return
