@@ -94,3 +94,45 @@ def test_a_call_without_the_switch_that_another_call_has_is_no_run(switch: str, 
     launch = read_launch(f"#!/bin/bash\npython main.py {switch}\npython main.py {other}\n", lambda script: True)
 
     assert sum(step.trainer is not None for step in launch.scripts[0].launches) == trains
+
+
+def _trains_where_it_is_not_found(line: str) -> bool:
+    script = read_launch(f"#!/bin/bash\nexport WANDB_PROJECT=vision\n{line}\n", lambda script: None).scripts[0]
+    return any(step.trainer is not None for step in script.launches)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python main.py --wandb --epochs 90",
+        "python a2c.py env.seed=1 logger.backend=wandb",
+        "python ppo.py trainer.logger=\"['console','wandb']\"",
+        "torchrun --nproc_per_node 2 main.py --report-to wandb",
+        "python segment.py --wandb_mode offline",
+        "python main.py --wandb_project vision",
+        "torchrun --nproc_per_node 4 -m open_clip.training.main --save-frequency 5",
+        "python scripts/train/score.py --config score.yaml",
+        "python run_tag.py --do_train --output_dir $OUT",
+        "python3 finetunning-t5.py",
+    ],
+)
+def test_a_call_that_says_that_it_trains_or_is_recorded_is_a_training_by_any_name(line: str) -> None:
+    assert _trains_where_it_is_not_found(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python main.py --epochs 90",
+        "python main.py --wandb $USE_WANDB",
+        "python main.py --wandb False",
+        "python predict.py --wandb",
+        "python sync_runs.py --wandb_project vision",
+        "python create_sweep.py --wandb-entity lab",
+        "python scripts/train/prepare_data.py",
+        "python run_tag.py --do_train false",
+        "python main.py logger=tensorboard",
+    ],
+)
+def test_a_call_that_says_neither_is_not_known(line: str) -> None:
+    assert not _trains_where_it_is_not_found(line)

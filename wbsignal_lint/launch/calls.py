@@ -6,22 +6,17 @@ second records nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from wbsignal_lint.launch.behaviour import Run
 from wbsignal_lint.launch.facts import Word
+from wbsignal_lint.launch.in_play import has_switch_for_wandb
 from wbsignal_lint.launch.shell_text import ShellCommand
 from wbsignal_lint.launch.steps import Trainer
+from wbsignal_lint.launch.trainers import is_told_to_train
 
 __all__ = ["told_apart"]
-
-_ON = frozenset({"true", "1", "yes", "on"})
-_RECORDS = re.compile(
-    r"(?:\w+\.)*(?:(?:use|log|log-to|enable|with|report-to)[-.])?wandb(?:[-.](?:log|logging|enabled?))?"
-)
-_TRAINS = re.compile(r"(?:do-)?train")
 
 
 def told_apart(runs: Mapping[ShellCommand, Sequence[Run]]) -> Mapping[ShellCommand, Sequence[Run]]:
@@ -57,16 +52,8 @@ def _program_of(trainer: Trainer) -> str:
 
 def _switched_on(words: Sequence[Word]) -> set[str]:
     """Return which of training and recording the options of a call switch on."""
-    found = set()
-    for word, following in zip(words, (*words[1:], None), strict=True):
-        name, equals, value = (word.value or "").partition("=")
-        is_option = name.startswith("-")
-        name = name.lstrip("+-").replace("_", "-").lower()
-        if is_option and not equals and following is not None and not following.pattern.startswith("-"):
-            value = following.value or ""
-        is_on = value.strip("\"'").lower() in _ON or (is_option and not value)
-        if (is_on and _RECORDS.fullmatch(name)) or (name == "report-to" and value in ("wandb", "all")):
-            found.add("recording")
-        elif is_on and is_option and _TRAINS.fullmatch(name):
-            found.add("training")
-    return found
+    return {
+        switch
+        for switch, is_on in (("recording", has_switch_for_wandb(words)), ("training", is_told_to_train(words)))
+        if is_on
+    }

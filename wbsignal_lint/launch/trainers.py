@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from wbsignal_lint.launch.facts import Command, Word
-from wbsignal_lint.launch.in_play import is_told_to_record_nothing
+from wbsignal_lint.launch.in_play import is_told_to_record, is_told_to_record_nothing
+from wbsignal_lint.launch.options import may_hold_more, options_in
 from wbsignal_lint.launch.steps import Trainer
 
-__all__ = ["UsesWandb", "trainer_of"]
+__all__ = ["UsesWandb", "is_told_to_train", "trainer_of"]
 
 UsesWandb = Callable[[str], "bool | None"]
 """Whether the Python file of this path, as the launch file writes it, uses wandb; ``None``: it can't be looked up."""
@@ -24,7 +25,7 @@ _STARTER_MODULES = {
     "deepspeed.launcher.runner": "deepspeed",
 }
 _VALUED_OPTIONS = frozenset("WXQ")
-_TRAINS = re.compile(r"(?:^|[\W_\d])(?:pre|re|fine[-_]?)?(?:train|tun)(?:er|ing|e)?(?=$|[\W_\d\0])", re.IGNORECASE)
+_TRAINS = re.compile(r"(?:^|[\W_\d])(?:pre|re|fine[-_]?)?(?:train|tunn?)(?:er|ing|e)?(?=$|[\W_\d\0])", re.IGNORECASE)
 _OTHER_CALLS = frozenset({"--help", "-h", "--version", "--analyze", "--analyse", "--dry-run"})
 _OTHER_CALLS_ALONE = frozenset({"--init", "--list"})
 _ONLY_EVALUATES = re.compile(
@@ -33,7 +34,13 @@ _ONLY_EVALUATES = re.compile(
 _EVALUATES = re.compile(r"do-(?:eval|predict|test)")
 _MODES = frozenset({"mode", "phase", "stage"})
 _OTHER_MODES = re.compile(r"(?:^|[_-])(?:eval|test|infer|predict|sampl|generat)")
-_ON = frozenset({"", "true", "1", "yes", "on"})
+_OTHER_RUNS = re.compile(
+    r"(?:^|[\W_])(?:infer\w*|predict\w*|sampl\w*|bench\w*|visuali\w*|inspect|serve\w*|validat\w*|score|sync|upload|"
+    r"collect|fetch|get|pull|log|login|report|sweeps?|init|setup|decode|demo|utils?|"
+    r"transfer|push|register|publish|rollout|render|record|extract|clean\w*|check\w*|find|list|restore|load)(?=$|[\W_\d])",
+    re.IGNORECASE,
+)
+"""Work that may be recorded with W&B, too, and is no training."""
 _LATER_WORK = re.compile(r"(?:^|[\W_])(?:eval\w*|plot\w*|analy\w*|download\w*|export)(?=$|[\W_\d])", re.IGNORECASE)
 _OTHER_WORK = re.compile(
     r"(?:^|[\W_])(?:test|eval\w*|plot\w*|prep\w*|download\w*|create\w*|make|generate\w*|analy\w*|tokeni[sz]er|vocab|"
@@ -55,10 +62,10 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         return None
     word, is_module, starters = found
     name = word.pattern
-    file = None if word.value is None else name.replace(".", "/") + ".py" if is_module else name
-    looked_up = None if uses_wandb is None or file is None else uses_wandb(file)
+    file, looked_up = _looked_up(None if word.value is None else name, uses_wandb, is_module=is_module)
     if looked_up is None:
-        if not mentions_wandb or not _says_training(name, is_module=is_module):
+        told = is_told_to_record(command.words) and not _says_no_training(name, is_module=is_module)
+        if not told and not (mentions_wandb and _says_training(name, command.words, is_module=is_module)):
             return None
     elif not looked_up or _says_other_work(name, is_module=is_module):
         return None
@@ -66,34 +73,55 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
     return Trainer(command, stem.span, None if is_module else name, file, starters)
 
 
+def _looked_up(name: str | None, uses_wandb: UsesWandb | None, *, is_module: bool) -> tuple[str | None, bool | None]:
+    """Return the path of a script's or module's file, and whether it uses wandb; ``None``: not known."""
+    if name is None or not is_module:
+        return name, None if name is None or uses_wandb is None else uses_wandb(name)
+    stem = name.replace(".", "/")
+    for file in (f"{stem}.py", f"{stem}/__main__.py"):
+        looked_up = None if uses_wandb is None else uses_wandb(file)
+        if looked_up is not None:
+            return file, looked_up
+    return f"{stem}.py", None
+
+
 def _is_told_otherwise(words: Sequence[Word]) -> bool:
     """Whether an option says that this call trains nothing: ``run_sweep.py --init``, ``main.py mode=eval``."""
-    evaluates = trains = is_argument = False
     for word, following in zip(words, (*words[1:], None), strict=True):
         if word.value in _OTHER_CALLS:
             return True
         # `--init xavier` is another thing.
         if word.value in _OTHER_CALLS_ALONE and (following is None or following.pattern.startswith("-")):
             return True
-        if word.is_opaque and not is_argument and not word.pattern.startswith("-"):
-            trains = True  # `"$@"` may hold any option
-        name, equals, value = word.pattern.partition("=")
-        is_argument = name.startswith("-") and not equals
-        if is_argument and following is not None and not following.pattern.startswith("-"):
-            value = following.pattern
-        name, value = name.lstrip("+-").replace("_", "-").lower(), value.lower()
-        if name in _MODES and _OTHER_MODES.search(value) and not _TRAINS.search(value):
-            return True
-        if _ONLY_EVALUATES.fullmatch(name) and value in _ON:
-            return True
-        evaluates = evaluates or (_EVALUATES.fullmatch(name) is not None and value in _ON)
-        trains = trains or (name == "do-train" and value in _ON)
-    return evaluates and not trains  # Transformers' scripts train only with --do_train
+    options = list(options_in(words))
+    if any(one.name in _MODES and _OTHER_MODES.search(one.value) and not _TRAINS.search(one.value) for one in options):
+        return True
+    on = [one.name for one in options if one.is_switched_on]
+    if any(_ONLY_EVALUATES.fullmatch(name) for name in on):
+        return True
+    # Transformers' scripts train only with --do_train.
+    evaluates = any(_EVALUATES.fullmatch(name) for name in on)
+    return evaluates and "do-train" not in on and not may_hold_more(words)
 
 
-def _says_training(name: str, *, is_module: bool) -> bool:
+def is_told_to_train(words: Sequence[Word]) -> bool:
+    """Whether a switch has a program train: ``--do_train``."""
+    return any(one.is_dashed and one.is_switched_on and one.name in ("train", "do-train") for one in options_in(words))
+
+
+def _says_training(name: str, words: Sequence[Word], *, is_module: bool) -> bool:
+    """Whether the name of a script, its folder or a switch says that it trains."""
+    folders, _, _ = name.rpartition("." if is_module else "/")
+    stem, folder = (_stem(one, is_module=is_module) for one in (name, folders))
+    if _OTHER_WORK.search(stem) is not None:
+        return False
+    return _TRAINS.search(stem) is not None or _TRAINS.fullmatch(folder) is not None or is_told_to_train(words)
+
+
+def _says_no_training(name: str, *, is_module: bool) -> bool:
+    """Whether a script that is told to record is named as one that does something else."""
     stem = _stem(name, is_module=is_module)
-    return _TRAINS.search(stem) is not None and _OTHER_WORK.search(stem) is None
+    return _OTHER_WORK.search(stem) is not None or _OTHER_RUNS.search(stem) is not None
 
 
 def _says_other_work(name: str, *, is_module: bool) -> bool:
