@@ -46,7 +46,7 @@ def rows(folder: Path, name: str, text: str, capsys: pytest.CaptureFixture[str],
         ('ENTRYPOINT ["tini", "--"]\nCMD ["./run.sh"]', "CRASHED", "killed with the container"),
         ('STOPSIGNAL SIGKILL\nCMD ["python", "train.py"]', "CRASHED", "SIGKILL goes to"),
         ('STOPSIGNAL SIGINT\nCMD ["python", "-m", "train"]', "KILLED", "the KeyboardInterrupt is not caught"),
-        ('STOPSIGNAL $SIGNAL\nCMD ["python", "train.py"]', "unknown", "which signal docker stop sends"),
+        ('STOPSIGNAL $SIGNAL\nCMD ["python", "train.py"]', "unknown", "which signal stops the container"),
         ('FROM python:3.12-alpine\nCOPY . .\nCMD ["sh", "-c", "python train.py"]', "unknown", "whether its sh becomes"),
         ('FROM lab/base\nCMD ["python", "train.py"]', "unknown", "the ENTRYPOINT of lab/base, if there is one"),
         ('FROM lab/base\nENTRYPOINT ["python", "train.py"]', "PREEMPTED", "it leaves by"),
@@ -57,7 +57,7 @@ def test_what_a_dockerfile_starts(
 ) -> None:
     found = rows(tmp_path, "Dockerfile", IMAGE.format(lines), capsys)
 
-    assert found["event"] == "docker stop"
+    assert found["event"] == "stop"
     assert words in found[state]
 
 
@@ -110,7 +110,7 @@ def test_what_a_pod_starts(
 ) -> None:
     found = rows(tmp_path, "pod.yaml", POD.format(lines), capsys)
 
-    assert found["event"] == "termination"
+    assert found["event"] == "deletion"
     assert words in found[state]
 
 

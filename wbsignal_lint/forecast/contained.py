@@ -21,7 +21,7 @@ from wbsignal_lint.outcome_table import UNKNOWN, Outcome, Row
 
 __all__ = ["forecast_containers"]
 
-_PLATFORMS = {"docker stop": "docker's default", "termination": "the default of Kubernetes"}
+_PLATFORMS = {"stop": "docker's default", "deletion": "the default of Kubernetes"}
 
 
 def forecast_containers(
@@ -81,7 +81,7 @@ def _row(start: ContainerStart, route: Route, rows: Mapping[str, Row]) -> Row:
     stop = start.stop
     sent = _signal_of(stop)
     if sent is None:
-        why = f"which signal {stop.event} sends is not known"
+        why = "which signal stops the container is not known"
         return Row(Scenario.SIGNAL, None, UNKNOWN, (Outcome(UNKNOWN, UNKNOWN, UNKNOWN, why),), event=stop.event)
     grace = _grace(stop)
     is_first = not stop.has_init and not stop.shares_processes

@@ -54,8 +54,8 @@ def hands_over(image: str) -> bool:
 class Stop:
     """How a container is stopped: a signal to its process 1 and, after a grace period, SIGKILL to all that is left."""
 
-    event: str = "docker stop"
-    """What does it, as the platform calls it."""
+    event: str = "stop"
+    """What does it: ``stop`` in docker and compose, ``deletion`` of a pod; empty where that is not known."""
     signal: str | None = None
     """What is asked for: ``SIGINT``; ``None``: nothing is, and it is SIGTERM."""
     grace: float | None = 10.0

@@ -29,7 +29,8 @@ class ShellKeepsSignal(LaunchRule):
     branch, a function, a subshell, with a redirection, in the background. The same as the first process of a container:
     `ENTRYPOINT ["./start.sh"]` and `CMD ["bash", "-c", "…"]` in a Dockerfile, `command` and `entrypoint` of a container
     in a pod or of a service of compose. The script is looked for in the project: in a Dockerfile by what `COPY` and
-    `ADD` say, else by its relative path.
+    `ADD` say, else by its relative path. An entrypoint that ends in `exec "$@"` hands over to the command behind it,
+    also where that is the `command` of a service and the entrypoint stands in the Dockerfile that it is built from.
 
     In Python: `process.terminate()`, `kill()`, `send_signal()` and `os.kill()` for a process that
     `subprocess.Popen(…, shell=True)` started, whose shell stays in front of an agent or a training; and `timeout=` of
@@ -214,7 +215,7 @@ def _is_the_images_own(start: ContainerStart) -> bool:
     """Whether what starts is said elsewhere: in the Dockerfile that the image is built from, or by an unseen image."""
     if start.from_image:
         return start.from_image == len(start.words)
-    return start.is_command and start.stop.event != "docker stop"
+    return start.is_command and start.stop.event != "stop"
 
 
 def _takes_the_shells_place(script: ShellScript, child: Launch) -> bool:

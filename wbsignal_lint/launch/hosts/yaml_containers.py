@@ -52,7 +52,7 @@ class Containers:
             lifecycle = _values(_values(container).get("lifecycle"))
             hook = lifecycle.get("preStop")
             self._stops[id(container)] = Stop(
-                "termination",
+                "deletion",
                 _word(lifecycle.get("stopSignal")) or None,
                 grace,
                 has_default_grace="terminationGracePeriodSeconds" not in values,
@@ -69,7 +69,7 @@ class Containers:
         build = None
         if is_compose:
             stop = Stop(
-                "docker stop",
+                "stop",
                 _word(values.get("stop_signal")) or None,
                 self._grace("stop_grace_period", 10.0, values, node),
                 has_default_grace="stop_grace_period" not in values,
