@@ -73,7 +73,8 @@ class SweepArgsInString(LaunchRule):
 
     ## Source
 
-    Measured with wandb 0.31.0: the trainer's argument list was empty. The same in wandb's issue 3255.
+    Measured with wandb 0.31.0: the training got the macro's own letters as an argument, or, through a shell,
+    nothing; where the program's name was lost it was not started at all. The same in wandb's issue 3255.
     """
 
     code = "WBS501"
