@@ -151,8 +151,6 @@ def launch_file_of(text: str, path: Path | None = None, host: str | None = None)
 
 def _names_training(text: str, path: Path | None) -> bool:
     """Whether Python that launches speaks of wandb, or names a file of its project that does."""
-    if launch_gate.is_switched_off(text):
-        return False
     if "wandb" in text.lower():
         return True
     from wbsignal_lint.launch.lookup import lookup_beside

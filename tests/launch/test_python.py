@@ -16,6 +16,7 @@ from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.python.literals import Field, Source
 from wbsignal_lint.launch.python.reader import read_python
 from wbsignal_lint.launch.python.soundness import with_sound_fixes
+from wbsignal_lint.reading import python_launch_file_of
 
 LITERALS = [
     '"wandb agent"',
@@ -148,3 +149,66 @@ def test_quotes_in_fields_are_read_where_python_reads_them() -> None:
             ast.parse(text)
     else:
         assert agents(text) == ["wandb agent {args['sweep']}')"]
+
+
+LAUNCHER = "import subprocess\nsubprocess.run(['python', 'src/fit.py'], timeout=3600)\n"
+
+
+@pytest.mark.parametrize(
+    ("trainer", "is_found"), [("import wandb\nwandb.init()\n", True), ("print('no client')\n", False), (None, False)]
+)
+def test_python_that_says_nothing_of_wandb_is_read_for_the_trainer_that_it_names(
+    tmp_path: Path, trainer: str | None, is_found: bool
+) -> None:
+    if trainer is not None:
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src" / "fit.py").write_text(trainer)
+    (tmp_path / "launch.py").write_text(LAUNCHER)
+
+    launch = python_launch_file_of(LAUNCHER, ast.parse(LAUNCHER), tmp_path / "launch.py")
+
+    assert bool(launch and launch.children.limits) == is_found
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_found"),
+    [
+        ("60", True),
+        ("2 * 3600", True),
+        ("hours * 3600", True),
+        ("None", False),
+        ("hours", False),
+        ("options.timeout", False),
+    ],
+)
+def test_a_time_limit_that_may_be_none_is_none(limit: str, is_found: bool) -> None:
+    text = (
+        f"import subprocess, wandb\ndef run(hours=None):\n    subprocess.run(['python', 'train.py'], timeout={limit})\n"
+    )
+
+    assert bool(read_python(text, ast.parse(text)).children.limits) == is_found
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_found"),
+    [
+        ("process.kill()", True),
+        ("os.killpg(os.getpgid(process.pid), 9)", True),
+        ("process.wait()\nprocess.kill()", False),
+        ("process.communicate()\nprocess.kill()", False),
+        ("process.wait(timeout=9)\nprocess.kill()", True),
+        ("process.terminate()\nprocess.kill()", False),
+        ("try:\n    work()\nfinally:\n    process.kill()", False),
+        ("def stop(*_):\n    process.kill()\nsignal.signal(signal.SIGTERM, stop)\nprocess.wait()", True),
+        ("import atexit\natexit.register(process.kill)\nprocess.wait()", False),
+        ("def stop():\n    process.kill()\natexit.register(stop)\nprocess.wait()", False),
+        ("def end(one):\n    one.kill()\nprocess.wait()\nend(process)", False),
+        ("server = subprocess.Popen(['python', 'serve.py'])\nserver.kill()", False),
+    ],
+)
+def test_only_a_training_that_may_still_run_is_killed(ending: str, is_found: bool) -> None:
+    text = (
+        f"import atexit, os, signal, subprocess, wandb\nprocess = subprocess.Popen(['python', 'train.py'])\n{ending}\n"
+    )
+
+    assert bool(read_python(text, ast.parse(text)).children.kills) == is_found

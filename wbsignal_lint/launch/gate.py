@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-__all__ = ["bytes_pass", "is_switched_off", "python_bytes_pass", "python_tree_passes", "scripts_named"]
+__all__ = ["bytes_pass", "python_bytes_pass", "python_tree_passes", "scripts_named"]
 
 # The client installs itself under two names, `wandb` and `wb`. The program and its command need not stand side by side
 # (`WANDB=wandb; $WANDB agent`, `wandb \` + newline + `agent`), so each is looked for on its own.
@@ -27,7 +27,6 @@ _PYTHON_CHECKS = (b"|", b"shell=True", b"check")
 _PYTHON_NAMES = re.compile(rb"\.py\b|[\"' ]-m\b")
 _AGENT = re.compile(r"\bagent\b")
 _SCRIPT = re.compile(r"[\w./-]*\w\.py\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
-_SWITCHED_OFF = re.compile(r"WANDB_(?:MODE|DISABLED)\W{1,8}(?:disabled|true|1|yes|on)\b", re.IGNORECASE)
 _MAX_SCRIPTS = 50
 """Names of Python files in one file that are looked for."""
 
@@ -86,11 +85,6 @@ def scripts_named(text: str) -> frozenset[str]:
         if len(found) >= _MAX_SCRIPTS:
             break
     return frozenset(found)
-
-
-def is_switched_off(text: str) -> bool:
-    """Whether a Python file has W&B record nothing, be it in its own environment or in one that it passes on."""
-    return _SWITCHED_OFF.search(text) is not None
 
 
 def python_tree_passes(tree: ast.Module) -> bool:

@@ -133,7 +133,7 @@ class Launching(Interpreter):
     def launch(self, launcher: Launcher, node: ast.Call, arguments: list[Element], keywords: dict[str, Value]) -> None:
         """Note what a launching call runs, in every way its command can turn out."""
         span = self.source.span(node)
-        self._variables = self._environment_of(keywords)
+        self._variables = self.environment_of(keywords)
         reads, position = launcher.reads, launcher.position
         if launcher.tail:
             arguments = arguments[: -launcher.tail]
@@ -175,7 +175,7 @@ class Launching(Interpreter):
                 elif reads is Reads.EITHER:
                     self._note([Element(one)], span, keywords)
 
-    def _environment_of(self, keywords: dict[str, Value]) -> Variables:
+    def environment_of(self, keywords: dict[str, Value]) -> Variables:
         """Return what a launching call puts into the environment, as far as the wandb client asks for it."""
         given = keywords.get("env")
         entries = {**self.own_environment.entries, **(given.entries if isinstance(given, Table) else {})}

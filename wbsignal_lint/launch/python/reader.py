@@ -6,13 +6,13 @@ import ast
 from dataclasses import replace
 
 from wbsignal_lint.launch.facts import AgentCommand, Command, LaunchFile
-from wbsignal_lint.launch.gate import is_switched_off
 from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.python.calls import Calls
 from wbsignal_lint.launch.python.job import job_of, job_of_submitit
 from wbsignal_lint.launch.python.literals import Source
 from wbsignal_lint.launch.python.signalling import children_of
 from wbsignal_lint.launch.reader import read_shell
+from wbsignal_lint.launch.recording import Recording, recording_under
 from wbsignal_lint.launch.trainers import UsesWandb, trainer_of
 
 __all__ = ["read_python"]
@@ -43,10 +43,9 @@ def read_python(text: str, tree: ast.Module, uses_wandb: UsesWandb | None = None
         return trainer_of(command, uses_wandb, mentions_wandb=mentions_wandb) is not None
 
     launch = replace(launch, agents=tuple(in_its_list(agent) for agent in launch.agents))
-    if is_switched_off(text):
-        return launch
-    jobs = [job_of(text, tree), *(job_of_submitit(text, signal) for signal in calls.submitted if mentions_wandb)]
-    launch = replace(launch, scripts=(*launch.scripts, *(job for job in jobs if job is not None)))
+    if mentions_wandb and recording_under(calls.environment_of({})) is not Recording.NOTHING:
+        jobs = [job_of(text, tree), *(job_of_submitit(text, signal) for signal in calls.submitted)]
+        launch = replace(launch, scripts=(*launch.scripts, *(job for job in jobs if job is not None)))
     if _is_test(tree):
         return launch
     return replace(launch, children=children_of(launch, calls.signalled, calls.started, trains))
