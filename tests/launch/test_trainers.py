@@ -136,3 +136,14 @@ def test_a_call_that_says_that_it_trains_or_is_recorded_is_a_training_by_any_nam
 )
 def test_a_call_that_says_neither_is_not_known(line: str) -> None:
     assert not _trains_where_it_is_not_found(line)
+
+
+def test_a_package_that_is_run_is_looked_up_by_its_main_module() -> None:
+    launch = read_launch(
+        "#!/bin/bash\n/opt/venv/bin/python -m segmenter experiment --epochs 90\n",
+        lambda script: True if script == "segmenter/__main__.py" else None,
+    )
+
+    trainer = launch.scripts[0].launches[0].trainer
+    assert trainer is not None
+    assert trainer.file == "segmenter/__main__.py"
