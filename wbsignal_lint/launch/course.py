@@ -16,6 +16,7 @@ from wbsignal_lint.launch.reaching import is_named
 from wbsignal_lint.launch.shell_text import Block
 from wbsignal_lint.launch.steps import (
     Action,
+    Capture,
     Exit,
     Kill,
     Launch,
@@ -54,6 +55,7 @@ _SET = re.compile(
 _QUIET = re.compile(r"\s*(?:\d?>+\s*/dev/null|&>\s*/dev/null|\d>&\d)")
 _ASKS = re.compile(r"(?:kill\s+-0|kill\s+-s\s+0|ps\s+-p)\s+\"?\$\{?(?P<name>\w+)\}?\"?", re.ASCII)
 _SUCCEEDS = re.compile(r"(?:true|:|cd|echo|printf|mkdir|date|touch)(?:\s[^|&;<>$`]*)?")
+_TAIL = re.compile(r"--pid=[\"']?\$\{?(?P<name>\w+)", re.ASCII)
 _WAITS = re.compile(r"wait\b[^|&;]*")
 
 
@@ -298,6 +300,14 @@ class _Player:
             return is_over, state
         if isinstance(step, Launch) and step.program in _AT_ONCE and not step.is_watched:
             return False, state
+        if isinstance(step, Launch) and step.program == "tail" and (until := self._tail_waits(step)) is not None:
+            if until is False:
+                raise _TooMany
+            if state.phase is _Phase.AFTER:
+                yield self._course(state, stays=True)
+            else:
+                yield from self._hit(index, state, None)
+            return True, state
         if state.phase is _Phase.AFTER:
             return False, replace(state, takes_time=True)
         if not isinstance(step, Launch):
@@ -327,10 +337,18 @@ class _Player:
             return True, state
         return False, replace(state, takes_time=state.takes_time or blocks is not False)
 
+    def _tail_waits(self, step: Launch) -> bool | None:
+        """Whether ``tail --pid`` waits for the launch; ``None``: it has no such option."""
+        options = [_TAIL.search(word.literal.text) for word in step.command.words]
+        names = [found["name"] for found in options if found is not None]
+        return self._is_pid(names[0]) if names else None
+
     def _blocks(self, step: Wait) -> bool | None:
         """Whether a ``wait`` finds something to wait for."""
         if self._covers(step):
             return True
+        if any(self._is_list(target) for target in step.targets):
+            return None
         jobs = [job for target in step.targets for job in target.jobs]
         if not jobs or any(not target.jobs for target in step.targets):
             return None
@@ -342,22 +360,40 @@ class _Player:
     def _covers(self, step: Wait) -> bool:
         if not step.targets:
             return not self.in_front
-        return any(
-            is_named(self.script, target, self.launch) is True
-            for target in step.targets
-            if target.kind is not TargetKind.UNKNOWN
-        )
+        return any(self._is_named(target) is True for target in step.targets if target.kind is not TargetKind.UNKNOWN)
+
+    def _kept(self, target: Target) -> list[Capture]:
+        """Return where the variable of an operand gets its pids."""
+        if target.kind is not TargetKind.VARIABLE:
+            return []
+        return [one for one in self.script.captures if one.name == target.name and not one.is_file]
+
+    def _is_list(self, target: Target) -> bool:
+        """Whether a variable holds all pids: in quotes they are none."""
+        return any(one.from_list and len(one.captured) > 1 for one in self._kept(target))
+
+    def _is_named(self, target: Target) -> bool | None:
+        if self._is_list(target):
+            return None
+        kept = self._kept(target)
+        if kept and all(_is_elsewhere(one) for one in kept):
+            return False  # a subshell keeps its variables to itself
+        if self.shell == "dash":
+            if target.kind is TargetKind.ALL_JOBS or (kept and all(one.from_list for one in kept)):
+                return False  # dash has forgotten its jobs in `$( … )`
+        return is_named(self.script, target, self.launch)
 
     def _take_kill(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
         if state.phase is _Phase.BEFORE:
             return False, state
         if step.is_probe:
-            asks = any(is_named(self.script, target, self.launch) is True for target in step.targets)
+            asks = any(self._is_named(target) is True for target in step.targets)
             if state.phase is _Phase.AFTER and asks and step.in_loop and step.in_condition:
                 yield self._course(state, stays=True)
                 return True, state
             return False, state
-        for target in () if self.shell == "dash" and step.is_prefixed else step.targets:
+        fails: bool | None = self.shell == "dash" and step.fails_in_dash
+        for target in () if fails else step.targets:
             if target.kind in (TargetKind.SELF, TargetKind.GROUP):
                 if state.phase is not _Phase.AFTER or step.signal is None:
                     raise _TooMany
@@ -366,21 +402,37 @@ class _Player:
                 return (yield from self._signal_itself(steps, index, step, state, then))
             reach = self._reach_of(target, state)
             if reach is None:
+                fails = fails or self._is_nobody(target, state)
                 continue
             if state.phase is not _Phase.AFTER:
                 raise _TooMany
+            fails = None if reach is Reach.UNKNOWN else fails
             state = replace(state, sent=(*state.sent, Sent(step.signal, reach)))
+        if fails is not False and state.options.get("errexit", False) and not self._is_excused(step):
+            yield from self._leave(state)
+            return fails is True, state
         return False, state
+
+    def _is_nobody(self, target: Target, state: _State) -> bool:
+        """Whether ``kill`` finds no process by an operand that does not name the launch."""
+        if target.is_unset or (self.shell == "dash" and (target.kind is TargetKind.JOB or not self._is_named(target))):
+            return True
+        return target.is_group and not state.options.get("monitor", False)
 
     def _reach_of(self, target: Target, state: _State) -> Reach | None:
         """Return what of the launch an operand of ``kill`` names; ``None``: nothing."""
-        named = is_named(self.script, target, self.launch)
+        named = self._is_named(target)
         if named is False:
             return None
         if named is None:
             return Reach.UNKNOWN
+        if target.name.startswith("%") and self.shell == "dash" and not state.options.get("monitor", False):
+            return None  # it sends to a process group, and there is none
         if target.is_group:
             if state.options.get("monitor", False):
+                return Reach.ALL if self._keeps_group() else Reach.UNKNOWN
+            runners = [runner.name for runner in self.launch.command.runners]
+            if runners[:1] == ["setsid"] and "timeout" not in runners and self.launch.is_watched:
                 return Reach.ALL
             return None if self._keeps_group() else Reach.UNKNOWN
         if target.kind in (TargetKind.CHILDREN, TargetKind.ALL_JOBS):
@@ -389,6 +441,8 @@ class _Player:
             if target.kind is TargetKind.ALL_JOBS and self.launch.stages > 1:
                 return Reach.UNKNOWN if self.launch.stage else Reach.CHILD
             return Reach.CHILD
+        if any(one.from_list for one in self._kept(target)):
+            return Reach.UNKNOWN if self.launch.stage else Reach.CHILD
         if target.kind is TargetKind.PATTERN:
             return Reach.ALL if self.launch.is_watched else Reach.UNKNOWN
         return Reach.CHILD if target.name.startswith("%") else Reach.JOB
@@ -410,7 +464,10 @@ class _Player:
             return True, state
         if trap.action is Action.IGNORE:
             return False, state
-        raise _TooMany  # its trap runs again when this one is over
+        if trap is not state.trap and any(True for _ in trap.each(Kill)):
+            state = replace(state, sent=(*state.sent, Sent(None, Reach.UNKNOWN)))
+        yield self._course(state, stays=None)  # its trap runs within this one, or once more, and once more
+        return True, state
 
     # The signal
 
@@ -454,7 +511,7 @@ class _Player:
 
         yield from self._walk(trap.steps, 0, state, resume)
 
-    def _is_excused(self, step: Wait) -> bool:
+    def _is_excused(self, step: Step) -> bool:
         """Whether ``set -e`` lets a step fail."""
         return step.in_condition or any(
             block.condition is not None and block.condition.span.start <= step.span.start < block.condition.span.end
@@ -555,5 +612,11 @@ class _Player:
     def _is_pid(self, name: str) -> bool:
         """Whether a variable holds the launch's pid."""
         return any(
-            step.name == name and not step.is_file and self.launch.job in step.captured for step in self.script.captures
+            step.name == name and not step.is_file and self.launch.job in step.captured and not _is_elsewhere(step)
+            for step in self.script.captures
         )
+
+
+def _is_elsewhere(step: Step) -> bool:
+    """Whether a subshell takes the step."""
+    return step.job is not None or step.in_subshell

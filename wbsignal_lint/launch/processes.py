@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.course import Course, Met, Reach, courses
+from wbsignal_lint.launch.course import Course, Met, Reach, courses, starts_in_front
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing, passing_of
 from wbsignal_lint.launch.reaching import kills_of, reaches
@@ -139,12 +139,13 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     if any(name in ELSEWHERE for name in names):
         return None
     line: list[Process] = []
-    if not launch.is_exec or launch.in_subshell:
+    if not launch.is_exec or launch.in_subshell or launch.job is not None:
         line.append(Process(Kind.SHELL, script.shell or "shell", script.source.span))
     in_background = launch.job is not None and not script.option("monitor", launch)
     if not launch.is_exec and _has_shell_of_its_own(script, launch):
         span = launch.span if launch.job is None else launch.job.span
-        line.append(Process(Kind.SUBSHELL, script.shell or "shell", span, ignores_interrupt=in_background))
+        passing = Passing(Manner.UNKNOWN) if _may_be_more(script, launch) else None
+        line.append(Process(Kind.SUBSHELL, script.shell or "shell", span, passing, ignores_interrupt=in_background))
     for runner in launch.command.runners:
         if runner.name.startswith("python"):
             continue  # `python -m wandb agent` is one process
@@ -168,9 +169,19 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
 
 def _has_shell_of_its_own(script: ShellScript, launch: Launch) -> bool:
     """Whether a shell process stands between the script's shell and the launched program."""
+    if launch.job is not None and (launch.job.outer is not None or starts_in_front(launch)):
+        return True
     if launch.job is not None and launch.job.form != "pipeline":
         return launch.job.form == "group" or (launch.job.form == "subshell" and not ends_subshell(script, launch))
     return False
+
+
+def _may_be_more(script: ShellScript, launch: Launch) -> bool:
+    """Whether a background job's shell has traps of its own, or, being dash, may become its last command."""
+    mates = [step for step in script.steps if step.job is not None and step.job is launch.job]
+    if any(isinstance(step, Trap) and step.in_subshell for step in script.steps):
+        return True
+    return script.shell in ("sh", "dash", "ash") and mates[-1:] == [launch]
 
 
 def ends_subshell(script: ShellScript, launch: Launch) -> bool:
@@ -267,19 +278,20 @@ def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Proc
     """Follow what the shell does in one way that it can go, down the line."""
     head = Reception(line[0], None if course.met is Met.GONE else signal, _FATES[course.met])
     below = _untold(line[1:])
+    is_ended = False  # what the shell waits for may be ended by the trap, and the training below it go on
     for sent in course.sent:
         if sent.signal is None or sent.reach is Reach.UNKNOWN:
             below = [Reception(one, None, Fate.UNKNOWN) for one in line[1:]]
             break
         start = {Reach.CHILD: 1, Reach.ALL: len(line) - 1}.get(sent.reach, job_process(script, launch))
         if start is None:
+            is_ended = True
             continue
         below = pass_on(line, start, sent.signal)
         if any(one.fate is not Fate.IGNORES for one in below):
+            is_ended = is_ended or any(one.fate in (Fate.DIES, Fate.KILLS) for one in below)
             break
-    # What the shell waits for may be ended by the trap, and the training below it go on.
-    is_waiting = course.met is Met.RUNS_TRAP and any(one.fate in (Fate.DIES, Fate.KILLS) for one in below)
-    return Delivery(signal, (head, *below), course.trap, None if is_waiting and course.stays else course.stays)
+    return Delivery(signal, (head, *below), course.trap, None if is_ended and course.stays else course.stays)
 
 
 def _in_common(line: tuple[Process, ...], ways: list[Delivery]) -> Delivery:

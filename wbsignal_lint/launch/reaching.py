@@ -25,7 +25,7 @@ def is_named(script: ShellScript, target: Target, launch: Launch) -> bool | None
         return False
     job = launch.job
     if target.kind in (TargetKind.ALL_JOBS, TargetKind.CHILDREN):
-        return job is not None or target.kind is TargetKind.CHILDREN
+        return True
     if target.kind is TargetKind.PATTERN:
         pattern = target.name.replace("-f", "").strip(" \"'")
         command = " ".join(word.pattern for word in launch.command.words)

@@ -290,8 +290,8 @@ class Kill(Step):
     targets: tuple[Target, ...]
     signal_span: Span | None = None
     """The word that names the signal; ``None``: none does."""
-    is_prefixed: bool = False
-    """Whether that is written with ``SIG``, which dash does not know."""
+    fails_in_dash: bool = False
+    """Whether dash does not understand it: ``-SIGTERM``, ``-TERM --``, ``-s TERM -$PID``."""
 
     @property
     def is_probe(self) -> bool:
