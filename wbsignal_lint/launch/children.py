@@ -1,4 +1,4 @@
-"""What Python does to the processes that it has started: it signals them, gives them a time limit, asks their status."""
+"""What Python does to the processes that it has started: signals, time limits, and asking for their status."""
 
 from __future__ import annotations
 
