@@ -160,6 +160,7 @@ class BatchJob:
         return any(
             launch.is_run_by(*STEP_STARTERS) or launch.program in (*STEP_STARTERS, "") or _is_unknown_script(launch)
             for launch in _all_launches(self.script)
+            if not _sets_up_the_shell(launch)
         )
 
     @property
@@ -212,12 +213,15 @@ class BatchJob:
     @property
     def step(self) -> str:
         """How to run one more command as a step, with all that the job has: ``srun``, and options if it needs any."""
+        words = ["srun"]
         if self.may_have_tasks:
-            return "srun --nodes=1 --ntasks=1"
+            words += ["--nodes=1", "--ntasks=1"]
         cpus = self.script.directive("--cpus-per-task")
         number = "" if cpus is None else cpus.value or ""
         # Since SLURM 22.05 srun takes a task for one of one CPU, whatever sbatch was asked for (its release notes).
-        return f"srun --cpus-per-task={number}" if number.isdigit() and number != "1" else "srun"
+        if number.isdigit() and number != "1":
+            words.append(f"--cpus-per-task={number}")
+        return " ".join(words)
 
 
 def batch_jobs(launch: LaunchFile) -> Iterator[BatchJob]:
@@ -306,6 +310,12 @@ def _all_launches(script: ShellScript) -> Iterator[Launch]:
             yield step
             if step.inner is not None:
                 yield from _all_launches(step.inner)
+
+
+def _sets_up_the_shell(launch: Launch) -> bool:
+    """Whether it is unknown text that a tool has printed for the shell's ``eval``."""
+    words = launch.command.words
+    return len(words) == 1 and _PRINTS_SETTINGS.fullmatch(words[0].literal.text) is not None
 
 
 def _is_unknown_script(launch: Launch) -> bool:
