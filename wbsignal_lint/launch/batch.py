@@ -52,6 +52,10 @@ _USUAL_SOURCES = (
     "bash", "lmod.sh", "setvars.sh", "init.sh", ".env", "env.sh", "setup.sh",
 )  # fmt: skip
 """What job scripts source for their environment; anything else may set traps."""
+_PRINTS_SETTINGS = re.compile(
+    r"""(?:\$\(|`)\s*\S*?(?:conda|mamba|pyenv|direnv|pixi|ssh-agent|modulecmd)["']?\s[^|;&]*[)`]"""
+)
+"""What ``eval "$(conda shell.bash hook)"`` runs: functions and variables for the shell."""
 _RESUMES = re.compile(r"WANDB_RUN_ID|WANDB_RESUME|resum|run[-_]id|wandb[-_.]id", re.IGNORECASE)
 
 
