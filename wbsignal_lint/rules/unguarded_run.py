@@ -28,7 +28,8 @@ class UnguardedRun(ScriptRule):
 
     `wandb.run` is `None` while no run is active, and the handler ends in an AttributeError: the process returns 1, as
     after a bug, and not `128 + signum`. Job scripts that requeue what was preempted then give up; on other ranks this
-    happens at every preemption. Measured with wandb 0.31.0: an empty record and status 1.
+    happens at every preemption. Measured with wandb 0.31.0: status 1 with an empty record before the run, with the
+    record of a run that finished after it, and on a rank beside that of the run, which is recorded as it should be.
 
     ## Example
 
