@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity
+from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity, Span
 from wbsignal_lint.launch.batch import STEP_STARTERS, becomes_its_command, gives_way, put_in_front
 from wbsignal_lint.launch.beside import Keeper, keeper_beside, keeper_in_text, kept_from_sigterm, script_run_by
+from wbsignal_lint.launch.children import SignalledProgram, SignalledShell
 from wbsignal_lint.launch.containers import ContainerStart, has_dash
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.processes import becomes_last_command
@@ -33,8 +34,8 @@ class ShellKeepsSignal(LaunchRule):
     also where that is the `command` of a service and the entrypoint stands in the Dockerfile that it is built from.
 
     In Python: `process.terminate()`, `kill()`, `send_signal()` and `os.kill()` for a process that
-    `subprocess.Popen(…, shell=True)` started, whose shell stays in front of an agent or a training; and `timeout=` of
-    `subprocess.run` and the like with such a command.
+    `subprocess.Popen(…, shell=True)` started, whose shell stays in front of an agent or a training, or that is a shell
+    script of the project of which that is true; and `timeout=` of `subprocess.run` and the like with such a command.
 
     ## Why it matters
 
@@ -113,8 +114,11 @@ class ShellKeepsSignal(LaunchRule):
                     scope=child.span,
                 )
             yield from self._in_files(launch, script)
+        places: dict[Span, Diagnostic] = {}  # a YAML alias gives several services one command
         for start in launch.container_starts:
-            yield from self._in_container(launch, start)
+            for diagnostic in self._in_container(launch, start):
+                places.setdefault(diagnostic.span, diagnostic)
+        yield from places.values()
         yield from self._in_python(launch)
 
     def _in_python(self, launch: LaunchFile) -> Iterator[Diagnostic]:
@@ -123,14 +127,22 @@ class ShellKeepsSignal(LaunchRule):
             child = kept_from_sigterm(sent.script)
             if child is None or becomes_last_command(replace(sent.script, shell="bash"), child):
                 continue
-            signal = "SIGKILL" if sent.is_time_limit else f"SIG{sent.signal}" if sent.signal else "signal"
-            when = "when the time is up, " if sent.is_time_limit else ""
             yield self.at(
                 sent.span,
-                f"{when}this {signal} goes to the shell of shell=True alone: the {child.what} below it is not told and "
+                f"{_signal(sent)} goes to the shell of shell=True alone: the {child.what} below it is not told and "
                 "goes on without it; have exec start it, as the shell's last command, or run it without a shell",
                 fix=self._fix(child),
                 related=(Related(child.place, f"the {child.what}"),),
+            )
+        for sent_to in launch.children.programs:
+            keeper = keeper_beside(launch, sent_to.command.words, lambda name: (name,))
+            if keeper is None:
+                continue
+            yield self.at(
+                sent_to.span,
+                f"{_signal(sent_to)} goes to the shell of {keeper.script.name} alone: the {keeper.child.what} below it "
+                "is not told and goes on without it; have exec start it there, as the last command",
+                related=keeper.notes,
             )
 
     def _in_files(self, launch: LaunchFile, script: ShellScript) -> Iterator[Diagnostic]:
@@ -200,6 +212,12 @@ class ShellKeepsSignal(LaunchRule):
             return None
         edit = put_in_front(child, "exec")
         return None if edit is None else Fix("Let it take the shell's place", (edit,), Applicability.SAFE)
+
+
+def _signal(sent: SignalledShell | SignalledProgram) -> str:
+    if sent.is_time_limit:
+        return "when the time is up, SIGKILL"
+    return f"this SIG{sent.signal}" if sent.signal else "this signal"
 
 
 def _is_task(script: ShellScript) -> bool:

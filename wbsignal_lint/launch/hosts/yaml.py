@@ -15,7 +15,7 @@ from wbsignal_lint.launch.containers import SweepCommand
 from wbsignal_lint.launch.facts import OptionSlot, Word
 from wbsignal_lint.launch.hosts.parts import Argument, Arguments, Hosted, ShellPart, substituted
 from wbsignal_lint.launch.hosts.yaml_containers import Containers
-from wbsignal_lint.launch.hosts.yaml_environment import environment_of
+from wbsignal_lint.launch.hosts.yaml_environment import entries, environment_of
 from wbsignal_lint.launch.hosts.yaml_text import BLANKS, BREAK, YamlFile
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.recording import Recording, Variables, recording_under, told_in
@@ -70,7 +70,8 @@ class _Reading:
                 seen.add(id(node))
                 if isinstance(node, yaml.MappingNode):
                     self.variables = {**self.variables, **environment_of(node)}
-                    self._mapping(_values(node))
+                    merged = dict(entries(node))  # a sweep may take its parameters or its command from another one
+                    self._mapping(merged if _is_sweep(merged) else _values(node))
                     self.containers.note_pod(node)
                     if recording_under(self.variables) is not Recording.NOTHING:
                         self.containers.note(node, is_compose=self.is_compose)
@@ -125,7 +126,9 @@ class _Reading:
         name = None if program is None else self.file.scalar(program)
         named = None if name is None else Word(name.text, name.span, name)
         span = Span(0, 0) if command is None else self._span(command)
-        self.sweeps.append(SweepCommand(tuple(words), span, program=named))
+        known = {(one.span, one.program and one.program.pattern) for one in self.sweeps}
+        if command is None or (span, named and named.pattern) not in known:  # an alias, else
+            self.sweeps.append(SweepCommand(tuple(words), span, program=named))
 
     def _span(self, node: yaml.Node) -> Span:
         return Span(node.start_mark.index, self._end(node.end_mark.index))

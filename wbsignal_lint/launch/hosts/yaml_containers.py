@@ -39,7 +39,7 @@ class Containers:
         self._text = text
         self._stops: dict[int, Stop] = {}
         """Of the containers of pods, which say together how they are stopped."""
-        self._seen: set[Span] = set()
+        self._seen: set[tuple[Span, Stop, str]] = set()
 
     def note_pod(self, node: yaml.Node) -> None:
         """Note how the containers of a pod are stopped; other mappings are left alone."""
@@ -90,9 +90,9 @@ class Containers:
         is_command = ("entrypoint" if is_compose else "command") not in nodes
         image = _word(values.get("image"))
         span = self._span(node) if not nodes else self._around([*nodes.values()])
-        if span in self._seen:
+        if (span, stop, image) in self._seen:
             return  # an alias of what is known already
-        self._seen.add(span)
+        self._seen.add((span, stop, image))
         unknown = is_command and build is None and not hands_over(image)
         self.starts.append(
             ContainerStart(
