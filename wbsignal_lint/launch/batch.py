@@ -52,6 +52,9 @@ _USUAL_SOURCES = (
     "bash", "lmod.sh", "setvars.sh", "init.sh", ".env", "env.sh", "setup.sh",
 )  # fmt: skip
 """What job scripts source for their environment; anything else may set traps."""
+_TELLS_NOBODY = frozenset({"echo", "printf", "date", "logger", "hostname", "sbatch", "true", ":"})
+_LEAVES_A_SIGN = re.compile(r"(?<![\w-])[A-Za-z_]\w*\+?=|>(?!&|[ \t]*/dev/null)")
+"""A variable or a file that others may read."""
 _PRINTS_SETTINGS = re.compile(
     r"""(?:\$\(|`)\s*\S*?(?:conda|mamba|pyenv|direnv|pixi|ssh-agent|modulecmd)["']?\s[^|;&]*[)`]"""
 )
@@ -141,6 +144,16 @@ class BatchJob:
             for other in self.started
             for theirs in other.first.blocks
             if theirs.kind == "branch"
+        )
+
+    @property
+    def traps_tell_nobody(self) -> bool:
+        """Whether its traps surely pass no signal on: they only say something, submit another job, or leave.
+
+        What they requeue, set or write to, and what else they run, may reach the training in some way.
+        """
+        return all(_tells_nobody(trap, self.script.source.text) for trap in self.traps) and not any(
+            isinstance(step, Kill) and not step.is_probe for step in self.script.steps
         )
 
     @property
@@ -299,6 +312,18 @@ def gives_way(program: str) -> bool:
     """Whether a program becomes what it runs."""
     passing = PASSING.get(program)
     return passing is not None and passing.manner is Manner.REPLACED
+
+
+def _tells_nobody(trap: Trap, script: str) -> bool:
+    if trap.action is not Action.RUN or trap.body is None:
+        return False
+    body = trap.body.text.strip()
+    function = re.search(rf"(?m)^[ \t]*(?:function[ \t]+)?{re.escape(body)}[ \t]*(?:\([ \t]*\))?\s*\{{", script)
+    if function is not None:
+        body = re.split(r"(?m)^[ \t]*\}|[;\s]\}", script[function.end() :], maxsplit=1)[0]
+    return _LEAVES_A_SIGN.search(body) is None and all(
+        isinstance(step, Exit) or (isinstance(step, Launch) and step.program in _TELLS_NOBODY) for step in trap.steps
+    )
 
 
 def _with_traps(script: ShellScript) -> Iterator[Step]:

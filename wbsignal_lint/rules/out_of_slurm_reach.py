@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity
 from wbsignal_lint.launch.batch import BatchJob, Started, batch_jobs, put_in_front, started_in
 from wbsignal_lint.launch.beside import script_run_by
 from wbsignal_lint.launch.facts import LaunchFile
@@ -22,7 +22,8 @@ class OutOfSlurmReach(LaunchRule):
     In a batch script (`#SBATCH` lines, `sbatch --wrap`, a document that is submitted): a sweep agent or a training
     that the batch shell starts as an ordinary command, without `srun`, without `exec`, and without a trap that could
     pass a signal on; also in a script that it runs from a file (`bash run.sh`). An error for an agent, a warning for a
-    training.
+    training. A trap that only resubmits the job or says something (`trap 'sbatch "$0"' USR1`) passes nothing on: it
+    also ends the `wait` for a training in the background, and with the script the training is gone.
 
     ## Why it matters
 
@@ -89,9 +90,11 @@ class OutOfSlurmReach(LaunchRule):
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every agent and trainer that runs below a batch shell without a trap."""
         for job in batch_jobs(launch):
-            if job.traps or job.tells_at_exit:
+            if job.tells_at_exit or (job.traps and not job.traps_tell_nobody):
                 continue
             for started in job.started:
+                if job.traps and started.first.job is None:
+                    continue  # the trap runs too late for it (WBS404)
                 if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
                     continue
                 if job.has_step_instead_of(started):
@@ -100,7 +103,7 @@ class OutOfSlurmReach(LaunchRule):
                     continue  # what is sourced may set the traps
                 yield self._finding(job, started)
 
-            yield from self._in_files(launch, job)
+            yield from () if job.traps else self._in_files(launch, job)
 
     def _in_files(self, launch: LaunchFile, job: BatchJob) -> Iterator[Diagnostic]:
         """Yield the commands that run a script from a file which starts an agent or trainer."""
@@ -124,6 +127,17 @@ class OutOfSlurmReach(LaunchRule):
                 )
 
     def _finding(self, job: BatchJob, started: Started) -> Diagnostic:
+        if job.traps:
+            return self.at(
+                started.span,
+                f"no trap here passes a signal on to this {started.what}: when the script leaves, or at a time limit, "
+                "a preemption or scancel, it is killed without having been told; signal it in the trap and wait "
+                "again, or start it with srun",
+                outcome=describe_outcome("SLURM's SIGTERM", False, None),
+                related=tuple(Related(trap.span, "the trap") for trap in job.traps[:1]),
+                scope=started.first.span,
+                graver=started.is_agent,
+            )
         also = "with or without --forward-signals" if started.is_agent else "whatever handlers it has"
         return self.at(
             started.span,

@@ -67,7 +67,8 @@ class SingleWait(LaunchRule):
 
     `while kill -0 "$PID"; do wait "$PID"; done` and other loops that come back to the `wait`, a `wait` in the trap or
     in a trap for EXIT, scripts that sleep or run something else for a while afterwards, traps that do not signal the
-    training.
+    training: it is in no handler then, for it is never told, and a second `wait` would not help it. A trap that
+    requeues the job is WBS420's; one that only submits another job or says something is WBS418's.
 
     ## Source
 
