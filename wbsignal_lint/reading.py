@@ -19,9 +19,9 @@ from wbsignal_lint.stack import with_big_stack, with_enough_stack
 if TYPE_CHECKING:
     from wbsignal_lint.launch.facts import LaunchFile
     from wbsignal_lint.script.facts import Script
-    from wbsignal_lint.script.project import ReadModule
+    from wbsignal_lint.script.project import Module, ReadModule
 
-__all__ = ["Unreadable", "launch_file_of", "parse_python", "python_launch_file_of", "script_of"]
+__all__ = ["Unreadable", "launch_file_of", "parse_python", "python_launch_file_of", "script_of", "tree_of"]
 
 COMFORTABLE_DEPTH = 150
 """Up to here neither Python's recursion limit nor the stack of the main thread is in danger."""
@@ -67,6 +67,22 @@ def parse_python(text: str) -> ast.Module:
         raise Unreadable(f"syntax error: {error}") from None
 
 
+def tree_of(text: str, path: Path | None, read: ReadModule | None) -> ast.Module:
+    """Parse a file of a project, unless its importers had it parsed already.
+
+    Raises:
+        Unreadable: as `parse_python`.
+    """
+    known = _as_imported(text, path, read)
+    return known.tree if known is not None and known.is_parsed else parse_python(text)
+
+
+def _as_imported(text: str, path: Path | None, read: ReadModule | None) -> Module | None:
+    """Return a file as its importers get it, if they get this text."""
+    known = read(path) if read is not None and path is not None else None
+    return known if known is not None and known.text == text else None
+
+
 def script_of(
     text: str,
     tree: ast.Module,
@@ -95,20 +111,22 @@ def script_of(
     alone = script_gate.bytes_pass(data) and script_gate.tree_passes(tree)
     if not alone and (read is None or path is None or not script_gate.bytes_pass_with_imports(data)):
         return None
-    depth = depth_of(tree)
+    known = _as_imported(text, path, read)
+    shared = known is not None and known.is_parsed and known.tree is tree
+    depth = COMFORTABLE_DEPTH if shared else depth_of(tree)
     if depth > _MAX_DEPTH:
         raise Unreadable(_TOO_DEEP)
     # Only here, behind the gates, which let few files through; and the rest once it is known to be needed.
     from wbsignal_lint.script.project import Module, Program
 
-    entry = Module(path, text, tree)
+    entry = known.with_tree(tree) if known is not None and depth <= COMFORTABLE_DEPTH else Module(path, text, tree)
 
     def read_all() -> Script | None:
         program = Program(entry, read, training_calls)
         if not program.is_small and not program.may_handle:
             # No handlers after all: not worth playing events through many files.
             program = Program(entry)
-        if not alone and not (program.passes and program.may_have_run):
+        if not alone and (len(program.modules) == 1 or not program.may_matter):
             return None
         from wbsignal_lint.script.facts import ScriptSettings
         from wbsignal_lint.script.reader import read_program
@@ -153,10 +171,11 @@ def _names_training(text: str, path: Path | None) -> bool:
     """Whether Python that launches speaks of wandb, or names a file of its project that does."""
     if "wandb" in text.lower():
         return True
-    from wbsignal_lint.launch.lookup import lookup_beside
+    if path is None:
+        return False
+    from wbsignal_lint.launch.lookup import text_beside
 
-    uses_wandb = lookup_beside(path)
-    return uses_wandb is not None and any(map(uses_wandb, launch_gate.scripts_named(text)))
+    return any("wandb" in (text_beside(path, name) or "").lower() for name in launch_gate.scripts_named(text))
 
 
 def python_launch_file_of(text: str, tree: ast.Module, path: Path | None = None) -> LaunchFile | None:

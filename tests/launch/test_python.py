@@ -17,6 +17,7 @@ from wbsignal_lint.launch.python.literals import Field, Source
 from wbsignal_lint.launch.python.reader import read_python
 from wbsignal_lint.launch.python.soundness import with_sound_fixes
 from wbsignal_lint.reading import python_launch_file_of
+from wbsignal_lint.rules.shell_keeps_signal import ShellKeepsSignal
 
 LITERALS = [
     '"wandb agent"',
@@ -212,3 +213,24 @@ def test_only_a_training_that_may_still_run_is_killed(ending: str, is_found: boo
     )
 
     assert bool(read_python(text, ast.parse(text)).children.kills) == is_found
+
+
+@pytest.mark.parametrize(
+    ("last", "ending", "is_found"),
+    [
+        ("python train.py", "process.terminate()", True),
+        ("python train.py", "process.wait()", False),
+        ("exec python train.py", "process.terminate()", False),
+        ("trap 'kill $!' TERM; python train.py & wait", "process.terminate()", False),
+        ("python prepare.py", "process.terminate()", False),
+        ("python train.py", "os.killpg(process.pid, 15)", False),
+    ],
+)
+def test_signals_to_the_shell_of_a_script_of_the_project_are_found(
+    tmp_path: Path, last: str, ending: str, is_found: bool
+) -> None:
+    (tmp_path / "train.sh").write_text(f"#!/bin/bash\nexport WANDB_PROJECT=cells\ncd runs\n{last}\n")
+    text = f"import os, subprocess\nprocess = subprocess.Popen(['bash', 'train.sh'])\nprocess.poll()\n{ending}\n"
+    launch = python_launch_file_of(text, ast.parse(text), tmp_path / "launch.py")
+
+    assert bool(launch and list(ShellKeepsSignal().check(launch))) == is_found

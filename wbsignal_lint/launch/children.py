@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 from wbsignal_lint.diagnostics import Span
 
 if TYPE_CHECKING:
-    from wbsignal_lint.launch.facts import AgentCommand
+    from wbsignal_lint.launch.facts import AgentCommand, Command
     from wbsignal_lint.launch.steps import ShellScript
 
-__all__ = ["CheckedShell", "Children", "ProcessKill", "SignalledAgent", "SignalledShell", "TimeLimit"]
+__all__ = [
+    "CheckedShell",
+    "Children",
+    "ProcessKill",
+    "SignalledAgent",
+    "SignalledProgram",
+    "SignalledShell",
+    "TimeLimit",
+]
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,16 @@ class SignalledShell:
 
 
 @dataclass(frozen=True)
+class SignalledProgram:
+    """A signal to some other process, and to that alone: it may be the shell of a script of the project."""
+
+    span: Span
+    signal: str | None
+    command: Command
+    is_time_limit: bool = False
+
+
+@dataclass(frozen=True)
 class CheckedShell:
     """A call that fails if the shell that it starts does: ``subprocess.run(…, shell=True, check=True)``."""
 
@@ -76,5 +94,6 @@ class Children:
     kills: tuple[ProcessKill, ...] = ()
     limits: tuple[TimeLimit, ...] = ()
     shells: tuple[SignalledShell, ...] = ()
+    programs: tuple[SignalledProgram, ...] = ()
     checked: tuple[CheckedShell, ...] = ()
     agents: tuple[SignalledAgent, ...] = ()

@@ -24,9 +24,9 @@ _PYTHON_LAUNCHES = re.compile(
 _PYTHON_STARTS = (b"subprocess", b"os.system", b"popen", b"SBATCH")
 _PYTHON_LOSES = re.compile(rb"\.kill\(|killpg|SIGKILL|\.terminate\(|send_signal|\btimeout=|sbatch|SBATCH")
 _PYTHON_CHECKS = (b"|", b"shell=True", b"check")
-_PYTHON_NAMES = re.compile(rb"\.py\b|[\"' ]-m\b")
+_PYTHON_NAMES = re.compile(rb"\.(?:py|sh|bash)\b|[\"' ]-m\b")
 _AGENT = re.compile(r"\bagent\b")
-_SCRIPT = re.compile(r"[\w./-]*\w\.py\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
+_SCRIPT = re.compile(r"[\w./-]*\w\.(?:py|sh|bash)\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
 _MAX_SCRIPTS = 50
 """Names of Python files in one file that are looked for."""
 
@@ -78,7 +78,7 @@ def _launches_agent(data: bytes) -> bool:
 
 
 def scripts_named(text: str) -> frozenset[str]:
-    """Return the Python files that a text names, modules behind ``-m`` as the paths of theirs."""
+    """Return the files of Python and shell that a text names, modules behind ``-m`` as the paths of theirs."""
     found: set[str] = set()
     for match in _SCRIPT.finditer(text):
         found.add(match[0] if match[1] is None else match[1].replace(".", "/") + ".py")

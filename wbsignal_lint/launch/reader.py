@@ -314,7 +314,8 @@ class _Reading:
 
     def read_arguments(self, part: Arguments) -> None:
         """Read a list of arguments that no shell reads, such as the command of a container."""
-        for run in unwrap([argument.word() for argument in part.arguments], {}):
+        words = [argument.word() for argument in part.arguments]
+        for run in unwrap(words, {}):
             if isinstance(run, Innermost):
                 command = Command(run.words, part.span, run.runners)
                 options = " ".join(argument.text.text for argument in part.arguments)
@@ -326,7 +327,7 @@ class _Reading:
                     self.recorded[part.span] = recording is Recording.ONLINE
                 self._keep(command)
             else:
-                self.read(run.text, None, 0, None, run.runners, 1)
+                self.read(run.text, None, 0, None, run.runners, 1, options_of(words))
 
     def _keep(self, command: Command) -> None:
         self.commands.append(command)

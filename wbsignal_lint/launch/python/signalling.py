@@ -14,6 +14,7 @@ from wbsignal_lint.launch.children import (
     Children,
     ProcessKill,
     SignalledAgent,
+    SignalledProgram,
     SignalledShell,
     TimeLimit,
 )
@@ -169,6 +170,20 @@ def children_of(
                 for script in process.scripts
             ),
         ),
+        programs=(
+            *(
+                SignalledProgram(one.span, one.signal, command)
+                for one in signalled
+                if not (signals_more or one.has_ended)
+                for command in processes[one.process].others
+            ),
+            *(
+                SignalledProgram(one.limit, "KILL", command, is_time_limit=True)
+                for process, one in limited
+                if one.limit is not None
+                for command in process.others
+            ),
+        ),
         checked=tuple(
             CheckedShell(one.call, script)
             for call, each in started.items()
@@ -200,6 +215,8 @@ class _Process:
         are_agents = is_ours and all(command.span in agents for command in commands)
         are_trainings = is_ours and not are_agents and all(map(trains, commands))
         self.agents: tuple[AgentCommand, ...] = tuple(agents[span] for span in spans) if are_agents else ()
+        self.others: tuple[Command, ...] = tuple(commands) if is_ours and not (are_agents or are_trainings) else ()
+        """What it runs, if that is something else."""
         self.scripts: tuple[ShellScript, ...] = ()
         """What it reads, if it is the shell above an agent or a training."""
         self.what: str | None = "sweep agent" if are_agents else "training" if are_trainings else None
