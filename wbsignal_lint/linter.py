@@ -14,7 +14,7 @@ from wbsignal_lint.contract import PREEMPTION_SIGNALS
 from wbsignal_lint.diagnostics import Diagnostic, Elsewhere, FileReport, LineIndex, Problem
 from wbsignal_lint.elsewhere import local, merged, told_elsewhere
 from wbsignal_lint.launch import gate as launch_gate
-from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, python_launch_file_of, script_of
+from wbsignal_lint.reading import Unreadable, launch_file_of, parse_python, python_launch_file_of, script_of, tree_of
 from wbsignal_lint.rules import LaunchRule, Rule, ScriptRule
 from wbsignal_lint.rules.unused_suppression import UnusedSuppression
 from wbsignal_lint.script import gate as script_gate
@@ -77,7 +77,7 @@ def lint_text(
     report = FileReport(filename, text, original=text)
     try:
         if kind is Kind.PYTHON:
-            _lint_python(report, options, parse_python(text) if tree is None else tree)
+            _lint_python(report, options, tree or tree_of(text, options.path, options.read))
         elif kind is Kind.SHELL:
             _lint_shell(report, options)
         else:

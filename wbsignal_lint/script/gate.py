@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["bytes_pass", "bytes_pass_with_imports", "is_program", "mentions_wandb", "registers", "tree_passes", "uses"]
+__all__ = [
+    "TOPIC_NAMES",
+    "bytes_pass",
+    "bytes_pass_with_imports",
+    "is_program",
+    "mentions_wandb",
+    "registers",
+    "tree_passes",
+    "uses",
+]
 
 # `Wandb` alone is how Lightning's WandbLogger brings W&B in.
 _WANDB = (b"wandb", b"Wandb", b"WANDB")
@@ -26,7 +35,7 @@ _TOPICS = (
     b"WandbLogger",
 )
 _REGISTERS = (b"signal.signal", b"add_signal_handler")
-_TOPIC_NAMES = frozenset(
+TOPIC_NAMES = frozenset(
     {
         "signal",
         "mark_preempting",
@@ -123,6 +132,6 @@ def uses(tree: ast.Module) -> tuple[bool, bool]:
             continue
         for name in names:
             has_run = has_run or name in _INTEGRATIONS
-            topic = topic or name in _TOPIC_NAMES
+            topic = topic or name in TOPIC_NAMES
     has_run = has_run or any(module in modules and name in _RUN_NAMES for module, name in used)
     return has_run, topic

@@ -7,11 +7,13 @@ load data.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from wbsignal_lint.script.vocabulary import TRAIN_FUNCTIONS, is_run_name, is_training_step
 
-__all__ = ["DECISIVE", "SIGNAL_ATTRIBUTE", "Mentions", "identifiers"]
+__all__ = ["DECISIVE", "RUN_CALLS", "SIGNAL_ATTRIBUTE", "Mentions", "identifiers"]
 
 _NAMES = (
     frozenset(
@@ -52,6 +54,8 @@ _NAMES = (
     | TRAIN_FUNCTIONS
 )
 _STEP, _LOG = "optimizer.step", "run.log"
+RUN_CALLS = {name: f"run.{name}" for name in ("init", "finish", "teardown", "join")}
+"""What opens or finishes runs, and what stands for it where it is an attribute of what may be W&B or a run."""
 SIGNAL_ATTRIBUTE = ".signal"
 """Stands for ``signal.signal``, which the name ``signal`` alone does not."""
 DECISIVE = _NAMES - {
@@ -68,6 +72,7 @@ DECISIVE = _NAMES - {
     "fork",
 } | {_STEP, _LOG}
 """The names for which functions of other files are followed; models and data sets have methods named as the rest."""
+_WANDB = re.compile("wandb|^_?wb$", re.IGNORECASE)
 _SMALL = 4
 """Functions of so few statements are always followed: they compute the constants that others use."""
 
@@ -83,6 +88,23 @@ class _Function:
         self.loops = False
 
 
+class Entry(NamedTuple):
+    """A function that other code can call by name: it stands in no other function."""
+
+    name: str
+    cls: str | None
+    """The class that it is a method of."""
+    decorated: bool
+    """Decorators may hand it on: to an app, as a command."""
+
+    def is_reached(self, here: Collection[str], anywhere: Collection[str] | None) -> bool:
+        """Say whether something calls it, going by the names that are mentioned in its file, and in any if known."""
+        if self.cls is not None:
+            special = self.name.startswith("__") and self.name.endswith("__")
+            return self.cls in here and (special or anywhere is None or self.name in anywhere)
+        return self.decorated or self.name in here
+
+
 class Mentions:
     """Which names the functions of a file mention."""
 
@@ -93,7 +115,11 @@ class Mentions:
         self.small: set[int] = set()
         """``id()`` of the functions that are so small that they are always followed: few statements, no loop."""
         self.outside: set[str] = set()
-        """What is mentioned outside functions."""
+        """What is mentioned where importing the file comes along: outside functions, or in what decorates them."""
+        self.when_started: set[str] = set()
+        """What is mentioned below ``if __name__ == "__main__":``."""
+        self.entries: dict[int, Entry] = {}
+        """The functions that stand in no other, by ``id()``."""
         self._names: dict[int, str] = {}
         self._members: dict[str, set[int]] = {}
         """The methods of each class."""
@@ -112,8 +138,11 @@ class Mentions:
         """Walk the tree once, as large files are what takes time, and return what stands in each function."""
         found: dict[int, _Function] = {}
         top = _Function(statements=0)
-        self.outside = top.names
-        stack: list[tuple[ast.AST, tuple[_Function, ...]]] = [(tree, (top,))]
+        main = _Function(statements=0)
+        self.outside, self.when_started = top.names, main.names
+        stack: list[tuple[ast.AST, tuple[_Function, ...]]] = [
+            (node, (main if is_main_block(node) else top,)) for node in tree.body
+        ]
         while stack:
             node, around = stack.pop()
             if isinstance(node, ast.Name):
@@ -137,7 +166,15 @@ class Mentions:
                     continue
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
                 own = found[id(node)] = _Function(statements=0 if isinstance(node, ast.Lambda) else 1)
-                around = (own,) if around[0] is top else (*around, own)
+                if isinstance(node, ast.Lambda):
+                    around = (*around, own)
+                elif around[0] is top:
+                    self.entries[id(node)] = Entry(node.name, None, bool(node.decorator_list))
+                    for child in (*node.decorator_list, *node.args.defaults):
+                        top.names |= identifiers(child)
+                    around = (own,)
+                else:
+                    around = (*around, own)
                 self.functions.append(node)
                 self._names[id(node)] = "" if isinstance(node, ast.Lambda) else node.name
             for name in node._fields:
@@ -156,6 +193,13 @@ class Mentions:
                 if child.name == "__init__":
                     self._found[id(node)] = {node.name, "__init__"} | self._found[id(child)]
                     self._names[id(node)] = node.name
+        for child in _functions_in(node.body):
+            if id(child) in self.entries:
+                self.entries[id(child)] = self.entries[id(child)]._replace(cls=node.name)
+
+    def named_in(self, number: int) -> set[str]:
+        """Return the names that a function mentions, given by its ``id()``."""
+        return self._found[number]
 
     def relevant(
         self, training_calls: Sequence[str] = (), imported: Collection[str] = (), names: frozenset[str] = _NAMES
@@ -195,6 +239,28 @@ class Mentions:
         return names
 
 
+def _functions_in(body: Iterable[ast.AST]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the functions that are defined in a block, under conditions too."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+        elif isinstance(node, (ast.If, ast.Try, ast.With, ast.For)):
+            yield from _functions_in(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+
+
+def is_main_block(node: ast.stmt) -> bool:
+    """Say whether a statement is ``if __name__ == "__main__":``, without an ``else``."""
+    return (
+        isinstance(node, ast.If)
+        and not node.orelse
+        and isinstance(node.test, ast.Compare)
+        and isinstance(node.test.left, ast.Name)
+        and node.test.left.id == "__name__"
+        and isinstance(node.test.ops[0], ast.Eq)
+        and len(node.test.ops) == 1
+    )
+
+
 def identifiers(node: ast.AST) -> set[str]:
     """Return the names and attributes that are mentioned somewhere below a node."""
     found: set[str] = set()
@@ -217,4 +283,8 @@ def _attribute(node: ast.Attribute) -> tuple[str, ...]:
             return name, _LOG
     if name == "signal":
         return name, SIGNAL_ATTRIBUTE
+    if name in RUN_CALLS:
+        base = getattr(node.value, "attr", getattr(node.value, "id", ""))
+        if is_run_name(base) or _WANDB.search(base):
+            return name, RUN_CALLS[name]
     return (name,)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from wbsignal_lint.script.project.finding import Finder
 from wbsignal_lint.script.project.imports import Import
 from wbsignal_lint.script.project.module import Module, ReadModule
 
-__all__ = ["discovered"]
+__all__ = ["discovered", "leading_to"]
 
 _MAX_MODULES = 60
 
@@ -37,6 +37,23 @@ def discovered(entry: Module, read: ReadModule, finder: Finder) -> Iterator[Modu
                     yield found
                     if len(modules) >= _MAX_MODULES:
                         return
+
+
+def leading_to(targets: Iterable[Module], modules: Mapping[Path, Module], finder: Finder) -> set[Module]:
+    """Return those of a script's files that are targets, or whose imports lead to one."""
+    importers: dict[Module, set[Module]] = {module: set() for module in modules.values()}
+    for module in modules.values():
+        for imported in module.imports:
+            for place in _places(finder, module, imported):
+                if place in modules:
+                    importers[modules[place]].add(module)
+    found = set(targets)
+    waiting = list(found)
+    while waiting:
+        more = importers[waiting.pop()] - found
+        found |= more
+        waiting += more
+    return found
 
 
 def _places(finder: Finder, module: Module, imported: Import) -> Iterator[Path]:

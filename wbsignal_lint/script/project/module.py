@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 from wbsignal_lint.diagnostics import LineIndex
-from wbsignal_lint.script.gate import uses
 from wbsignal_lint.script.project.editing import FileEditor
 from wbsignal_lint.script.project.imports import Import, imports_in
 from wbsignal_lint.script.relevance import Mentions, identifiers
@@ -73,6 +72,18 @@ class Module:
         """The text, parsed."""
         return self._tree if isinstance(self._tree, ast.Module) else self._tree(self.text)
 
+    @property
+    def is_parsed(self) -> bool:
+        """Whether there is a tree of it already, and not an empty one for want of a better."""
+        return "tree" in self.__dict__ and bool(self.tree.body)
+
+    def with_tree(self, tree: ast.Module) -> Module:
+        """Return the file with its text parsed: as it was before, else as given."""
+        if "tree" in self.__dict__ and not self.is_parsed:
+            return Module(self.path, self.text, tree)
+        self.__dict__.setdefault("tree", tree)
+        return self
+
     @cached_property
     def index(self) -> LineIndex:
         """Turns offsets into rows and columns."""
@@ -117,11 +128,6 @@ class Module:
                 calls = (child for child in ast.walk(node) if isinstance(child, ast.Call))
                 found.update(name for call in calls for name in identifiers(call.func))
         return frozenset(found)
-
-    @cached_property
-    def uses(self) -> tuple[bool, bool]:
-        """Whether it has to do with a run, and whether it uses a name that a rule speaks of."""
-        return uses(self.tree)
 
     def owns(self, node: ast.AST) -> bool:
         """Say whether a node belongs to this file."""

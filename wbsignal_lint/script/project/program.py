@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from wbsignal_lint.script.project.discovery import discovered
+from wbsignal_lint.script.gate import TOPIC_NAMES
+from wbsignal_lint.script.project.discovery import discovered, leading_to
 from wbsignal_lint.script.project.finding import Finder
 from wbsignal_lint.script.project.module import Module, ReadModule
-from wbsignal_lint.script.relevance import DECISIVE, SIGNAL_ATTRIBUTE
+from wbsignal_lint.script.project.reaching import Edge, reached_names
+from wbsignal_lint.script.relevance import DECISIVE, RUN_CALLS, SIGNAL_ATTRIBUTE
 
 __all__ = ["Link", "Program"]
 
@@ -20,9 +22,6 @@ _LITTLE = 150_000
 """So many files, and characters in all, are followed together even if none of them has to do with signals."""
 _ROUNDS = 6
 _REGISTERING = frozenset({SIGNAL_ATTRIBUTE, "add_signal_handler", "mark_preempting"})
-_RUNNING = frozenset({"mark_preempting", "finish", "teardown"})
-_JOINS = re.compile(r"(?:wandb|run)\.join\(")
-"""How older code finishes runs; strings and paths are joined everywhere."""
 _SHORT = 200
 """Files of so few lines lend even functions that no rule speaks of: ``def status(signum): return 128 + signum``."""
 
@@ -54,21 +53,16 @@ class Program:
         self._decisive: dict[Module, frozenset[int]] = {}
         self._exported: dict[Module, dict[str, set[str]]] = {}
         self._imported: dict[Module, set[str]] = {}
+        self._known: dict[Path, Module] = {}
         if read is not None and entry.path is not None:
             self._finder = Finder(entry.path)
-            self._known = {module.path: module for module in discovered(entry, read, self._finder)}
+            self._known = {module.path: module for module in discovered(entry, read, self._finder) if module.path}
             self.modules = list(self._known.values())
-            if self._is_worth_it:
+            if self.is_small or self._leads_to_handlers():
                 self._settle()
                 self._keep_what_matters()
             else:
                 self.modules = [entry]
-
-    @property
-    def passes(self) -> bool:
-        """Whether its files together have to do with a run, and use a name that a rule speaks of."""
-        found = [module.uses for module in self.modules]
-        return any(has_run for has_run, _ in found) and any(topic for _, topic in found)
 
     def link(self, alias: ast.alias) -> Link | None:
         """Return what a name in an import statement stands for, if that is worth following."""
@@ -91,20 +85,40 @@ class Program:
         """Whether all of it can be followed without thinking twice."""
         return len(self.modules) <= _FEW and sum(len(module.text) for module in self.modules) <= _LITTLE
 
-    @property
-    def _is_worth_it(self) -> bool:
-        """Whether following the files together can show much: some of them has handlers, or there are few."""
-        return self.is_small or any(module.may_handle for module in self.modules)
+    def _leads_to_handlers(self) -> bool:
+        """Say whether names can lead from the script to a registration or a mark; only files on the way are parsed."""
+        known = self._known
+        leading = leading_to((module for module in self.modules if module.may_handle), known, self._finder)
+        if self.entry not in leading:
+            return False
+        self._known = {path: module for path, module in known.items() if module in leading}
+        try:
+            links = ((module, found) for module in leading for found in self._candidates(module))
+            edges = [Edge(module, alias, link.module, link.name) for module, (alias, link) in links]
+        finally:
+            self._known = known
+        names = reached_names(self.entry, leading, edges, methods_by_name=False)
+        return any(not _registering(module).isdisjoint(found) for module, found in names.items())
 
     @property
     def may_handle(self) -> bool:
         """Whether the script can come to a registration or a mark, going by the names that lead there."""
-        return any(module.may_handle for module in self.modules) and self._leads_to(_registering)
+        return any(module.may_handle for module in self.modules) and self._comes_to(_registering)
 
     @property
-    def may_have_run(self) -> bool:
-        """Whether the script can come to what opens, marks or finishes a run, going by the names that lead there."""
-        return self._leads_to(_running)
+    def may_matter(self) -> bool:
+        """Whether the script can come to a run, and to what a rule speaks of, going by the names that lead there."""
+        return self._comes_to(_running) and self._comes_to(_topics)
+
+    def _comes_to(self, names_in: Callable[[Module], frozenset[str]]) -> bool:
+        return any(not names_in(module).isdisjoint(found) for module, found in self._reached.items())
+
+    @cached_property
+    def _reached(self) -> dict[Module, set[str]]:
+        links = ((module, alias) for module in self.modules for node in module.mentions.imports for alias in node.names)
+        known = ((module, alias, self._links[id(alias)]) for module, alias in links if id(alias) in self._links)
+        edges = [Edge(module, alias, link.module, link.name) for module, alias, link in known]
+        return reached_names(self.entry, self.modules, edges)
 
     # -- what of them matters ---------------------------------------------------------------------------------------
 
@@ -123,31 +137,6 @@ class Program:
                     self._imported.setdefault(module, set()).update(self._topics(alias, link, self._exported))
             if before == {module: set(names) for module, names in self._exported.items()}:
                 return
-
-    def _leads_to(self, names_in: Callable[[Module], frozenset[str]]) -> bool:
-        """Say whether the script mentions certain names, or what mentions them in the files that it imports."""
-        exported: dict[Module, dict[str, set[str]]] = {}
-        imported: dict[Module, set[str]] = {}
-        links = [
-            (module, alias, self._links[id(alias)])
-            for module in self.modules
-            for node in module.mentions.imports
-            for alias in node.names
-            if id(alias) in self._links
-        ]
-        while True:
-            before = {module: set(names) for module, names in imported.items()}
-            for module in self.modules:
-                names = names_in(module)
-                if not module.mentions.outside.isdisjoint(names):
-                    return True  # importing it does it, or gives it another name
-                relevant = module.mentions.relevant((), imported.get(module, ()), names)
-                exported[module] = module.mentions.exported(relevant)
-            for module, alias, link in links:
-                imported.setdefault(module, set()).update(self._topics(alias, link, exported))
-            if imported == before:
-                reached = imported.get(self.entry, set())
-                return bool(exported[self.entry]) or not self.entry.mentions.outside.isdisjoint(reached)
 
     def _candidates(self, module: Module) -> Iterator[tuple[ast.alias, Link]]:
         assert module.path is not None
@@ -234,8 +223,31 @@ def _registering(module: Module) -> frozenset[str]:
 
 def _running(module: Module) -> frozenset[str]:
     """Return the names by which a file opens, marks or finishes runs."""
-    names = _RUNNING | {"init"} if "wandb" in module.text else _RUNNING
-    return names | {"join"} if _JOINS.search(module.text) else names
+    names = {*RUN_CALLS.values(), "mark_preempting"}
+    if "wandb.run" in module.text:
+        names.add("finish")  # run = wandb.run; run.finish()
+    for node in module.mentions.imports:
+        source = node.module if isinstance(node, ast.ImportFrom) else None
+        for alias in node.names:
+            bound = alias.asname or alias.name
+            if source == "wandb":
+                names |= {bound} if alias.name in RUN_CALLS else {"finish"} if alias.name == "run" else set()
+            elif "wandb" in alias.name and alias.asname and "wandb" not in bound:
+                names |= {*RUN_CALLS}  # import wandb as tracking
+    return frozenset(names)
+
+
+def _topics(module: Module) -> frozenset[str]:
+    """Return the names by which a file mentions what rules speak of."""
+    names = set(TOPIC_NAMES)
+    for node in module.mentions.imports:
+        source = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+        names |= {
+            alias.asname or alias.name.split(".")[0]
+            for alias in node.names
+            if not TOPIC_NAMES.isdisjoint((source, alias.name))
+        }
+    return frozenset(names)
 
 
 def _is_simple(value: ast.expr | None) -> bool:
