@@ -432,7 +432,8 @@ class _Player:
             if state.options.get("monitor", False):
                 return Reach.ALL if self._keeps_group() else Reach.UNKNOWN
             runners = [runner.name for runner in self.launch.command.runners]
-            if runners[:1] == ["setsid"] and "timeout" not in runners and self.launch.is_watched:
+            is_leader = runners[:1] == ["setsid"] and self.launch.job is not None and self.launch.job.form == "command"
+            if is_leader and "timeout" not in runners and self.launch.is_watched:
                 return Reach.ALL
             return None if self._keeps_group() else Reach.UNKNOWN
         if target.kind in (TargetKind.CHILDREN, TargetKind.ALL_JOBS):

@@ -32,6 +32,8 @@ def is_named(script: ShellScript, target: Target, launch: Launch) -> bool | None
         return True if pattern and pattern in command else None
     if target.kind is TargetKind.JOB and not target.jobs:
         jobs = {step.job for step in script.steps if step.job is not None and step.job.outer is None}
+        while job is not None and job.outer is not None:
+            job = job.outer
         return job in jobs if len(jobs) == 1 else None  # `%1`
     if target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB) and target.jobs:
         return any(job is one or (job is not None and job.outer is one) for one in _held(script, target))

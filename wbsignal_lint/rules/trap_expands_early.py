@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Related, Severity, Span
 from wbsignal_lint.launch.facts import LaunchFile
-from wbsignal_lint.launch.processes import reaches
+from wbsignal_lint.launch.processes import Fate, Kind, deliver, reaches
 from wbsignal_lint.launch.shell_text import Job
 from wbsignal_lint.launch.steps import Action, Capture, Early, Kill, Launch, ShellScript, TargetKind, Trap
 from wbsignal_lint.launch.waiting import waits_for
@@ -120,6 +120,9 @@ class TrapExpandsEarly(LaunchRule):
                 return None
             if any(wait.any_one for wait in waits):
                 return None
+            delivery = deliver(script, one, _told(trap))
+            if delivery is None or delivery.fate_of(Kind.SHELL) is not Fate.DIES:
+                return None  # an earlier trap is there until then
         return self.at(
             trap.span,
             "this trap is set when the script has already waited for what it signals: until then the signal ends the "
