@@ -21,7 +21,7 @@ _PYTHON_LAUNCHES = re.compile(
     rb"[Cc]ommand\b|\bsh\b|write"
 )
 # What Python does with a training that it starts, and what can lose it: signals, time limits, statuses, jobs.
-_PYTHON_STARTS = (b"subprocess", b"os.system", b"popen", b"SBATCH")
+_PYTHON_STARTS = (b"subprocess", b"os.system", b"SBATCH")
 _PYTHON_LOSES = re.compile(rb"\.kill\(|killpg|SIGKILL|\.terminate\(|send_signal|\btimeout=|sbatch|SBATCH")
 _PYTHON_CHECKS = (b"|", b"shell=True", b"check")
 _PYTHON_NAMES = re.compile(rb"\.(?:py|sh|bash)\b|[\"' ]-m\b")
