@@ -61,8 +61,9 @@ class OutOfSlurmReach(LaunchRule):
     asks for several tasks, of which `srun` would start a copy each; `srun --cpus-per-task=8` where it asks for so many
     CPUs, since `srun` has not taken them over from `sbatch` since SLURM 22.05. A last command of a job whose
     `--signal=B:…` goes to the shell gets `exec` and takes the shell's place. Unsafe because a step has resources and
-    an environment of its own. There is no fix for commands in the background, or run by functions and keywords of the
-    shell, or by `conda run` and others that keep signals from what they run.
+    an environment of its own, and because a job with `--requeue` that ends with it then has to look at its status
+    (WBS424). There is no fix for commands in the background, or run by functions and keywords of the shell, or by
+    `conda run` and others that keep signals from what they run.
 
     ## Leaves alone
 
