@@ -7,16 +7,15 @@ script does not tell, both ways are followed; what they have in common is known.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from wbsignal_lint.launch.reaching import is_named
+from wbsignal_lint.launch.conditions import holds, tail_waits_for
+from wbsignal_lint.launch.naming import Naming, Reach, Sent, starts_in_front
 from wbsignal_lint.launch.shell_text import Block
 from wbsignal_lint.launch.steps import (
     Action,
-    Capture,
     Exit,
     Kill,
     Launch,
@@ -25,13 +24,12 @@ from wbsignal_lint.launch.steps import (
     ShellScript,
     Source,
     Step,
-    Target,
     TargetKind,
     Trap,
     Wait,
 )
 
-__all__ = ["Course", "Met", "Reach", "Sent", "courses", "starts_in_front"]
+__all__ = ["Course", "Met", "courses"]
 
 _MAX_FORKS = 200
 """How often both ways are followed for one signal."""
@@ -49,15 +47,6 @@ _INSTANT = (
 _AT_ONCE = frozenset(_INSTANT.split())
 """Programs that take no time to speak of."""
 
-_SET = re.compile(
-    r"(?:\[\[?|test)\s+(?P<is>-n\s+|-z\s+|)\"?\$\{?(?P<name>\w+)(?:\[[@*]\])?(?::?-)?\}?\"?(?:\s+\]\]?)?", re.ASCII
-)
-_QUIET = re.compile(r"\s*(?:\d?>+\s*/dev/null|&>\s*/dev/null|\d>&\d)")
-_ASKS = re.compile(r"(?:kill\s+-0|kill\s+-s\s+0|ps\s+-p)\s+\"?\$\{?(?P<name>\w+)\}?\"?", re.ASCII)
-_SUCCEEDS = re.compile(r"(?:true|:|cd|echo|printf|mkdir|date|touch)(?:\s[^|&;<>$`]*)?")
-_TAIL = re.compile(r"--pid=[\"']?\$\{?(?P<name>\w+)", re.ASCII)
-_WAITS = re.compile(r"wait\b[^|&;]*")
-
 
 class Met(Enum):
     """What a signal does to a shell."""
@@ -69,26 +58,6 @@ class Met(Enum):
     RUNS_TRAP = "runs its trap"
     GONE = "gone"
     """It had left before anything could be sent."""
-
-
-class Reach(Enum):
-    """Which process of a launch a signal goes to."""
-
-    JOB = "job"
-    """The one whose pid ``$!`` is."""
-    CHILD = "child"
-    """The shell's own child, of a pipeline each of them."""
-    ALL = "all"
-    """All of them, the training itself included."""
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A signal that a trap sends to the launch."""
-
-    signal: str | None
-    reach: Reach
 
 
 @dataclass(frozen=True)
@@ -156,26 +125,13 @@ def courses(script: ShellScript, launch: Launch, signal: str) -> list[Course] | 
     return list(found) or None
 
 
-def starts_in_front(launch: Launch) -> bool:
-    """Whether the script's own shell waits for it at once, or for the subshell or pipeline that it is a part of."""
-    job = launch.job
-    if job is None:
-        return True
-    while job.outer is not None:
-        job = job.outer
-    kinds = [block.kind for block in launch.blocks]
-    own = {"subshell": kinds.count("subshell") - 1, "pipeline": kinds.count("subshell")}
-    if launch.job is job and job.form in ("command", "pipeline"):
-        return own["pipeline"] > 0 or (job.form == "command" and "stage" in kinds)
-    return False
-
-
 class _Player:
     def __init__(self, script: ShellScript, launch: Launch, signal: str, shell: str) -> None:
         self.script = script
         self.shell = shell
         self.launch = launch
         self.signal = signal
+        self.naming = Naming(script, launch, shell)
         self.in_front = starts_in_front(launch)
         self.forks = 0
         self.length = 0
@@ -255,7 +211,7 @@ class _Player:
                     is_rest = block.chain is not None and len(mates) == block.chain.branches - 1
                     known = True if is_rest and block.chain is not None and block.chain.is_exhaustive else None
                 else:
-                    known = self._holds(block.condition.text, block, state)
+                    known = self._holds(block, state)
                     if known is not None and block.on_failure:
                         known = not known
                 if known is None:
@@ -300,7 +256,12 @@ class _Player:
             return is_over, state
         if isinstance(step, Launch) and step.program in _AT_ONCE and not step.is_watched:
             return False, state
-        if isinstance(step, Launch) and step.program == "tail" and (until := self._tail_waits(step)) is not None:
+        if (
+            isinstance(step, Launch)
+            and step.program == "tail"
+            and (until := tail_waits_for(" ".join(word.literal.text for word in step.command.words), self.naming))
+            is not None
+        ):
             if until is False:
                 raise _TooMany
             if state.phase is _Phase.AFTER:
@@ -337,17 +298,12 @@ class _Player:
             return True, state
         return False, replace(state, takes_time=state.takes_time or blocks is not False)
 
-    def _tail_waits(self, step: Launch) -> bool | None:
-        """Whether ``tail --pid`` waits for the launch; ``None``: it has no such option."""
-        options = [_TAIL.search(word.literal.text) for word in step.command.words]
-        names = [found["name"] for found in options if found is not None]
-        return self._is_pid(names[0]) if names else None
-
     def _blocks(self, step: Wait) -> bool | None:
         """Whether a ``wait`` finds something to wait for."""
         if self._covers(step):
-            return True
-        if any(self._is_list(target) for target in step.targets):
+            others = [one for one in self.script.launches if one.job is not None and one.job is not self.launch.job]
+            return None if step.any_one and not all(one.is_watched for one in others) else True
+        if any(self.naming.is_list(target) for target in step.targets):
             return None
         jobs = [job for target in step.targets for job in target.jobs]
         if not jobs or any(not target.jobs for target in step.targets):
@@ -360,49 +316,33 @@ class _Player:
     def _covers(self, step: Wait) -> bool:
         if not step.targets:
             return not self.in_front
-        return any(self._is_named(target) is True for target in step.targets if target.kind is not TargetKind.UNKNOWN)
-
-    def _kept(self, target: Target) -> list[Capture]:
-        """Return where the variable of an operand gets its pids."""
-        if target.kind is not TargetKind.VARIABLE:
-            return []
-        return [one for one in self.script.captures if one.name == target.name and not one.is_file]
-
-    def _is_list(self, target: Target) -> bool:
-        """Whether a variable holds all pids: in quotes they are none."""
-        return any(one.from_list and len(one.captured) > 1 for one in self._kept(target))
-
-    def _is_named(self, target: Target) -> bool | None:
-        if self._is_list(target):
-            return None
-        kept = self._kept(target)
-        if kept and all(_is_elsewhere(one) for one in kept):
-            return False  # a subshell keeps its variables to itself
-        if self.shell == "dash":
-            if target.kind is TargetKind.ALL_JOBS or (kept and all(one.from_list for one in kept)):
-                return False  # dash has forgotten its jobs in `$( … )`
-        return is_named(self.script, target, self.launch)
+        return any(
+            self.naming.is_named(target) is True for target in step.targets if target.kind is not TargetKind.UNKNOWN
+        )
 
     def _take_kill(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
         if state.phase is _Phase.BEFORE:
             return False, state
         if step.is_probe:
-            asks = any(self._is_named(target) is True for target in step.targets)
+            asks = any(self.naming.is_named(target) is True for target in step.targets)
             if state.phase is _Phase.AFTER and asks and step.in_loop and step.in_condition:
                 yield self._course(state, stays=True)
                 return True, state
             return False, state
+        monitor = state.options.get("monitor", False)
         fails: bool | None = self.shell == "dash" and step.fails_in_dash
         for target in () if fails else step.targets:
             if target.kind in (TargetKind.SELF, TargetKind.GROUP):
                 if state.phase is not _Phase.AFTER or step.signal is None:
                     raise _TooMany
                 if target.kind is TargetKind.GROUP:
-                    state = replace(state, sent=(*state.sent, Sent(step.signal, self._in_group(state))))
+                    state = replace(
+                        state, sent=(*state.sent, Sent(step.signal, self.naming.reach_in_group(monitor=monitor)))
+                    )
                 return (yield from self._signal_itself(steps, index, step, state, then))
-            reach = self._reach_of(target, state)
+            reach = self.naming.reach_of(target, monitor=monitor)
             if reach is None:
-                fails = fails or self._is_nobody(target, state)
+                fails = fails or self.naming.is_nobody(target, monitor=monitor)
                 continue
             if state.phase is not _Phase.AFTER:
                 raise _TooMany
@@ -412,50 +352,6 @@ class _Player:
             yield from self._leave(state)
             return fails is True, state
         return False, state
-
-    def _is_nobody(self, target: Target, state: _State) -> bool:
-        """Whether ``kill`` finds no process by an operand that does not name the launch."""
-        if target.is_unset or (self.shell == "dash" and (target.kind is TargetKind.JOB or not self._is_named(target))):
-            return True
-        return target.is_group and not state.options.get("monitor", False)
-
-    def _reach_of(self, target: Target, state: _State) -> Reach | None:
-        """Return what of the launch an operand of ``kill`` names; ``None``: nothing."""
-        named = self._is_named(target)
-        if named is False:
-            return None
-        if named is None:
-            return Reach.UNKNOWN
-        if target.name.startswith("%") and self.shell == "dash" and not state.options.get("monitor", False):
-            return None  # it sends to a process group, and there is none
-        if target.is_group:
-            if state.options.get("monitor", False):
-                return Reach.ALL if self._keeps_group() else Reach.UNKNOWN
-            runners = [runner.name for runner in self.launch.command.runners]
-            is_leader = runners[:1] == ["setsid"] and self.launch.job is not None and self.launch.job.form == "command"
-            if is_leader and "timeout" not in runners and self.launch.is_watched:
-                return Reach.ALL
-            return None if self._keeps_group() else Reach.UNKNOWN
-        if target.kind in (TargetKind.CHILDREN, TargetKind.ALL_JOBS):
-            if self.in_front and self.launch.job is not None:
-                return Reach.UNKNOWN
-            if target.kind is TargetKind.ALL_JOBS and self.launch.stages > 1:
-                return Reach.UNKNOWN if self.launch.stage else Reach.CHILD
-            return Reach.CHILD
-        if any(one.from_list for one in self._kept(target)):
-            return Reach.UNKNOWN if self.launch.stage else Reach.CHILD
-        if target.kind is TargetKind.PATTERN:
-            return Reach.ALL if self.launch.is_watched else Reach.UNKNOWN
-        return Reach.CHILD if target.name.startswith("%") else Reach.JOB
-
-    def _keeps_group(self) -> bool:
-        return not self.launch.is_run_by("setsid", "timeout", "gtimeout") and self.launch.is_watched
-
-    def _in_group(self, state: _State) -> Reach:
-        """Return what of the launch is reached by a signal to the script's process group."""
-        if not self._keeps_group() or state.options.get("monitor", False):
-            return Reach.UNKNOWN
-        return Reach.ALL
 
     def _signal_itself(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
         signal = step.signal or ""
@@ -584,40 +480,8 @@ class _Player:
             return False if len(jobs) == 1 or self.launch.in_loop else None
         if loop.condition is None:
             return None
-        known = self._holds(loop.condition.text, loop, state)
+        known = self._holds(loop, state)
         return None if known is None else known is not loop.on_failure
 
-    def _holds(self, text: str, block: Block, state: _State) -> bool | None:
-        """Whether a condition holds while the launch runs; ``None``: not known."""
-        text = _QUIET.sub("", text).strip().rstrip(";").strip()
-        negated = False
-        while re.match(r"!\s", text):
-            text, negated = text[1:].strip(), not negated
-        answer = self._holds_plain(text, block, state)
-        return None if answer is None else answer is not negated
-
-    def _holds_plain(self, text: str, block: Block, state: _State) -> bool | None:
-        if _WAITS.fullmatch(text) and block.condition is not None:
-            held = state.interrupted
-            span = block.condition.span
-            return False if held is not None and span.start <= held.span.start < span.end else None
-        asked = _ASKS.fullmatch(text)
-        if asked is not None:
-            return True if self._is_pid(asked["name"]) and state.phase is not _Phase.BEFORE else None
-        found = _SET.fullmatch(text)
-        if found is not None:
-            is_set = self._is_pid(found["name"]) or found["name"].startswith("SLURM_") or None
-            return is_set if is_set is None else is_set is not found["is"].startswith("-z")
-        return True if _SUCCEEDS.fullmatch(text) else None
-
-    def _is_pid(self, name: str) -> bool:
-        """Whether a variable holds the launch's pid."""
-        return any(
-            step.name == name and not step.is_file and self.launch.job in step.captured and not _is_elsewhere(step)
-            for step in self.script.captures
-        )
-
-
-def _is_elsewhere(step: Step) -> bool:
-    """Whether a subshell takes the step."""
-    return step.job is not None or step.in_subshell
+    def _holds(self, block: Block, state: _State) -> bool | None:
+        return holds(block, self.naming, state.interrupted, is_started=state.phase is not _Phase.BEFORE)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from wbsignal_lint.diagnostics import Span
-from wbsignal_lint.launch.course import Course, Met, Reach, courses, starts_in_front
+from wbsignal_lint.launch.course import Course, Met, courses
 from wbsignal_lint.launch.facts import AgentCommand, Forwarding
+from wbsignal_lint.launch.naming import Reach, starts_in_front
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing, passing_of
 from wbsignal_lint.launch.reaching import kills_of, reaches
 from wbsignal_lint.launch.steps import Launch, ShellScript, Trap
@@ -154,12 +155,15 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
             continue  # it forks only as the leader of a process group, as whom no script starts anything by itself
         if passing.manner is not Manner.REPLACED:
             line.append(Process(Kind.WRAPPER, runner.name, runner.span, passing, ignores_interrupt=in_background))
+            # What it catches is no longer ignored by what it starts.
+            in_background = in_background and "INT" not in passing.forwards
     if launch.agent is not None:
         line.append(Process(Kind.AGENT, "wandb agent", launch.agent.span, None, launch.agent, in_background))
     elif launch.trainer is not None:
         for starter in launch.trainer.launchers:
             passing = passing_of(starter, launch.command.text) or Passing(Manner.UNKNOWN)
             line.append(Process(Kind.WRAPPER, starter, launch.span, passing, ignores_interrupt=in_background))
+            in_background = in_background and "INT" not in passing.forwards
         name = launch.trainer.script or "python"
         line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))
     else:
@@ -280,7 +284,10 @@ def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Proc
     below = _untold(line[1:])
     is_ended = False  # what the shell waits for may be ended by the trap, and the training below it go on
     for sent in course.sent:
-        if sent.signal is None or sent.reach is Reach.UNKNOWN:
+        is_direct = sent.reach in (Reach.ALL, Reach.UNKNOWN)
+        if is_ended and not is_direct:
+            continue
+        if sent.signal is None or sent.reach is Reach.UNKNOWN or (is_direct and line[-1].kind is Kind.OTHER):
             below = [Reception(one, None, Fate.UNKNOWN) for one in line[1:]]
             break
         start = {Reach.CHILD: 1, Reach.ALL: len(line) - 1}.get(sent.reach, job_process(script, launch))
@@ -288,8 +295,10 @@ def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Proc
             is_ended = True
             continue
         below = pass_on(line, start, sent.signal)
-        if any(one.fate is not Fate.IGNORES for one in below):
-            is_ended = is_ended or any(one.fate in (Fate.DIES, Fate.KILLS) for one in below)
+        is_ended = is_ended or any(one.fate in (Fate.DIES, Fate.KILLS) for one in below)
+        if below[-1].signal is not None and below[-1].fate is Fate.GETS:
+            break
+        if below[-1].fate in (Fate.FORWARDS, Fate.UNKNOWN) or below[-1].signal == "KILL":
             break
     return Delivery(signal, (head, *below), course.trap, None if is_ended and course.stays else course.stays)
 

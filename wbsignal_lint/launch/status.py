@@ -10,7 +10,7 @@ from enum import Enum
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.batch import sources_unknown
 from wbsignal_lint.launch.passing import ELSEWHERE
-from wbsignal_lint.launch.steps import Exit, Launch, OrElse, ShellScript, Step, Trap
+from wbsignal_lint.launch.steps import Exit, Kill, Launch, OrElse, ShellScript, Step, Trap
 
 __all__ = ["Hider", "Masked", "Reader", "masked_statuses"]
 
@@ -142,7 +142,7 @@ def _reader(place: _Place) -> Reader | None:
 
 def _reader_at_the_end(place: _Place) -> Reader | None:
     """Return who goes by the status of a script that ends with this command, or behind it says that all is well."""
-    if not _is_the_end(place.script, place.launch):
+    if not _is_the_end(place.script, place.launch) or _has_its_last_word_in_a_trap(place.script):
         return None
     if place.outer is not None and not place.script.directives:
         return _reader(place.outer)
@@ -151,6 +151,11 @@ def _reader_at_the_end(place: _Place) -> Reader | None:
     if place.is_asked and not is_agent:
         return Reader.CALLER
     return Reader.SCHEDULER if place.script.directives and not is_agent else None
+
+
+def _has_its_last_word_in_a_trap(script: ShellScript) -> bool:
+    """Whether a trap for EXIT decides how the script ends."""
+    return any("EXIT" in trap.signals and (any(trap.each(Exit)) or any(trap.each(Kill))) for trap in script.traps)
 
 
 def _succeeds(or_else: OrElse) -> bool:

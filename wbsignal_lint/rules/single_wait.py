@@ -132,8 +132,11 @@ def _left_alone(script: ShellScript, started: Started, signal: str) -> Delivery 
         return None
     if delivery.trap is None or signal not in delivery.trap.signals:
         return None  # a trap for EXIT cleans up, wherever the script ends
-    kills = (step for step in delivery.trap.steps if isinstance(step, Kill))
-    is_told = any(not kill.is_probe and reaches(script, kill, command) for kill in kills)
+    kills = [step for step in delivery.trap.steps if isinstance(step, Kill) and not step.is_probe]
+    is_gone = delivery.fate_of(Kind.SHELL) is Fate.GONE
+    is_told = any(
+        reaches(script, kill, command) is not False if is_gone else reaches(script, kill, command) for kill in kills
+    )
     return delivery if is_told else None
 
 
