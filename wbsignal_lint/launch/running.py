@@ -187,7 +187,7 @@ def _behind_options(wrapper: Wrapper, words: list[Word]) -> tuple[list[Word], bo
             break
         if pattern in wrapper.long:
             index += 2
-        elif pattern.startswith("--"):
+        elif pattern.startswith("--") or (len(pattern) > 2 and not wrapper.clusters):
             index += 1
         else:
             letters = pattern[1:]

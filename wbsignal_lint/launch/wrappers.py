@@ -51,6 +51,8 @@ class Wrapper:
     """The options whose argument is read as shell (``bash -c``, ``sbatch --wrap``)."""
     subcommands: Mapping[str, Wrapper] = field(default_factory=dict)
     """The subcommands that run something (``conda run``); with any other the program runs nothing."""
+    clusters: bool = True
+    """Whether one-letter options can stand in one word; LSF has longer names behind one dash instead (``-gpu``)."""
     ends: frozenset[str] = frozenset()
     """Words that end the command (``parallel … ::: a b``)."""
 
@@ -277,9 +279,14 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "salloc": _SLURM,
     "sbatch": replace(_SLURM, scripts=frozenset({"--wrap"}), then=Then.FILE),
     "bsub": Wrapper(
-        "acCDdeEfFgGiJkLmMnoPpqQRsSTtuUvwW",
-        _long("gpu"),
+        "abcCDdeEfFgGiJkLmMnoPpqQRsSTtuUvwW",
+        _names(
+            "-app -clusters -csm -cwd -data -datagrp -env -eo -Ep -eptl -ext -freq -gpu -hostfile -is -jobaff -jsdl "
+            "-jsdl_strict -Lp -mig -network -notify -oo -outdir -pack -ptl -rnc -sla -smt -sp -stage -step_cgroup "
+            "-Ut -wa -We -wt"
+        ),
         then=Then.SHELL,
+        clusters=False,
     ),
     "qsub": Wrapper(
         "aAcCbdeFjJklmMNopPqSStTuvwWy",

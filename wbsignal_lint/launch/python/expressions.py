@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.facts import OptionSlot
@@ -312,6 +313,16 @@ class Expressions:
         return self.call(node)
 
     def _on_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+        each = node.generators[0]
+        if len(node.generators) == 1 and not each.ifs and _writes_anew(node.elt, each.target):
+            lists = [one for one in alternatives(self.value(each.iter)) if isinstance(one, Items)]
+            if lists:
+                return combined(
+                    [
+                        Items(tuple(self._written_anew(one, each.target, node.elt) for one in items.elements))
+                        for items in lists
+                    ]
+                )
         element = self._comprehended(node.generators, node.elt)
         return Items((Element(element), Element(UNKNOWN, is_list=True)))
 
@@ -320,6 +331,18 @@ class Expressions:
     def _on_DictComp(self, node: ast.DictComp) -> Value:
         self._comprehended(node.generators, node.value)
         return UNKNOWN
+
+    def _written_anew(self, element: Element, target: ast.expr, expression: ast.expr) -> Element:
+        """Return what ``str(part)`` makes of an element; it stays where it is written."""
+        if element.is_list:
+            return element
+        outer = self.scopes
+        self.scopes = (*outer, {})
+        try:
+            self.bind(target, element.value)
+            return replace(element, value=self.value(expression))
+        finally:
+            self.scopes = outer
 
     def _comprehended(self, generators: Sequence[ast.comprehension], element: ast.expr) -> Value:
         outer = self.scopes
@@ -336,6 +359,22 @@ class Expressions:
     def bind_each(self, target: ast.expr, iterated: Value) -> None:
         """Bind the target of a loop to what it can be."""
         self.bind(target, each_of(iterated))
+
+
+def _writes_anew(expression: ast.expr, target: ast.expr) -> bool:
+    """Whether an expression is each element itself, as text: ``part``, ``str(part)``, ``part.replace("{id}", run)``."""
+    if isinstance(expression, ast.JoinedStr) and len(expression.values) == 1:
+        field = expression.values[0]
+        expression = field.value if isinstance(field, ast.FormattedValue) else expression
+    while isinstance(expression, ast.Call):
+        called = expression.func
+        if isinstance(called, ast.Attribute) and called.attr in ("replace", "format", "strip"):
+            expression = called.value
+        elif isinstance(called, ast.Name) and called.id == "str" and len(expression.args) == 1:
+            expression = expression.args[0]
+        else:
+            return False
+    return isinstance(expression, ast.Name) and isinstance(target, ast.Name) and expression.id == target.id
 
 
 def _calculated(operator: ast.operator, left: object, right: object) -> Value:
