@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections import defaultdict
 
@@ -30,7 +31,7 @@ class Environment:
         self.block = block
         self._assignments: dict[str, list[Assignment]] = defaultdict(list)
         self._holders: dict[str, set[str]] = {}
-        for assignment in shell.assignments:
+        for assignment in sorted(shell.assignments, key=lambda one: one.position):
             self._assignments[assignment.name].append(assignment)
 
     def assigns(self, name: str) -> bool:
@@ -78,7 +79,7 @@ class Environment:
         values: list[Reached] = [()]
         chains: dict[Chain, dict[Block, Reached]] = defaultdict(dict)
         certain: Assignment | None = None
-        for assignment in found:
+        for assignment in _that_matter(found, position, block):
             if assignment.position > position:
                 if not _comes_round(assignment, block, certain):
                     continue
@@ -112,6 +113,18 @@ class Environment:
         if chain.is_exhaustive and len(chains[chain]) == chain.branches:
             return list(chains[chain].values())
         return values
+
+
+def _that_matter(found: list[Assignment], position: int, block: Block) -> list[Assignment]:
+    """Leave out what a later assignment has surely overwritten, and what surely has not run yet."""
+    after = bisect.bisect_right(found, position, key=lambda one: one.position)
+    first = after
+    while first > 0:
+        first -= 1
+        if not found[first].appends and found[first].block.encloses(block):
+            break
+    comes_round = block.function is not None or any(one.kind == "loop" for one in block.around())
+    return found[first:] if comes_round else found[first:after]
 
 
 def _comes_round(assignment: Assignment, block: Block, certain: Assignment | None) -> bool:
