@@ -58,6 +58,28 @@ _STAND_INS = {
     "python": _TRAINER,
     # A short sleep is a look from time to time; it has to end within the test.
     "sleep": '#!/bin/dash\n[ "$1" -gt 5 ] 2>/dev/null && exec /bin/sleep "$1"\nexec /bin/sleep 0.1\n',
+    # `pkill -f` looks at every process of the machine; here at those of the script.
+    "pkill": r"""#!/usr/bin/perl
+use strict;
+if (!grep { $_ eq '-f' } @ARGV) { exec '/usr/bin/pkill', @ARGV }
+my $pattern = pop @ARGV;
+my ($signal) = map { /^-(?:SIG)?([A-Z]\w+|\d+)$/ ? $1 : () } @ARGV;
+sub children {
+    my ($pid) = @_;
+    open(my $file, '<', "/proc/$pid/task/$pid/children") or return;
+    return split ' ', <$file> // '';
+}
+my @below = children($ENV{DRILL_TOP});
+for (my $at = 0; $at < @below; $at++) { push @below, children($below[$at]) }
+my $hits = 0;
+for my $pid (@below) {
+    next if $pid == $$;
+    open(my $file, '<', "/proc/$pid/cmdline") or next;
+    my $line = join ' ', split /\0/, <$file> // '';
+    if (index($line, $pattern) >= 0) { kill($signal // 'TERM', $pid); $hits++ }
+}
+exit($hits ? 0 : 1);
+""",
     "scontrol": '#!/bin/dash\necho "$$ scontrol $1" >> "$DRILL_LOG"\n',
     "srun": '#!/bin/dash\nexec "$@"\n',
     "nvidia-smi": "#!/bin/dash\nexit 0\n",
@@ -289,6 +311,7 @@ def _drill(folder: Path, tools: Path, request: Mapping[str, object]) -> dict[str
         (folder / name).chmod(0o755)
     run = _Run(folder, {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C", "SLURM_JOB_ID": "1"})
     run.environment = {**run.environment, "DRILL_LOG": str(run.log), "DRILL_STATUS": str(request["status"])}
+    run.environment = {**run.environment, "DRILL_TOP": str(os.getpid())}
     for gate in ("handled", "trained"):
         os.mkfifo(f"{run.log}.{gate}")
         _OPEN.append(os.open(f"{run.log}.{gate}", os.O_RDWR | os.O_NONBLOCK))

@@ -356,6 +356,8 @@ class _Player:
     def _signal_itself(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
         signal = step.signal or ""
         trap = state.traps.get(signal)
+        if signal == "INT" and trap is None:
+            raise _TooMany  # what becomes of a shell that interrupts itself depends on where it is
         if signal == "KILL" or trap is None:
             yield from self._leave(replace(state, at_exit=state.at_exit or signal == "KILL"), by_signal=True)
             return True, state

@@ -73,8 +73,8 @@ class Process:
     span: Span
     passing: Passing | None = None
     agent: AgentCommand | None = None
-    ignores_interrupt: bool = False
-    """Started with ``&`` by a shell without job control: SIGINT is ignored from the start."""
+    ignores_interrupt: bool | None = False
+    """Started with ``&`` by a shell without job control: SIGINT is ignored from the start. ``None``: not known."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,14 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     line: list[Process] = []
     if not launch.is_exec or launch.in_subshell or launch.job is not None:
         line.append(Process(Kind.SHELL, script.shell or "shell", script.source.span))
-    in_background = launch.job is not None and not script.option("monitor", launch)
+    in_background: bool | None = launch.job is not None and not script.option("monitor", launch)
     if not launch.is_exec and _has_shell_of_its_own(script, launch):
         span = launch.span if launch.job is None else launch.job.span
         passing = Passing(Manner.UNKNOWN) if _may_be_more(script, launch) else None
         line.append(Process(Kind.SUBSHELL, script.shell or "shell", span, passing, ignores_interrupt=in_background))
+    if in_background and launch.job is not None and launch.job.form in ("group", "subshell"):
+        # What a list, group or subshell runs ignores SIGINT in dash; bash takes it back. Measured with both.
+        in_background = {"dash": True, "ash": True, "bash": False}.get(script.shell or "")
     for runner in launch.command.runners:
         if runner.name.startswith("python"):
             continue  # `python -m wandb agent` is one process
@@ -313,6 +316,9 @@ def _in_common(line: tuple[Process, ...], ways: list[Delivery]) -> Delivery:
     if all(one.receptions[0] == head and one.trap is first.trap for one in ways):
         unknown = tuple(Reception(one, None, Fate.UNKNOWN) for one in line[1:])
         return Delivery(first.signal, (head, *unknown), first.trap, awaited)
+    below = first.receptions[1:]
+    if all(one.receptions[1:] == below for one in ways):  # whatever the shell does: its trap for EXIT, or none
+        return Delivery(first.signal, (Reception(line[0], None, Fate.UNKNOWN), *below))
     return Delivery(first.signal, tuple(Reception(one, None, Fate.UNKNOWN) for one in line))
 
 
@@ -378,7 +384,7 @@ def _fate(process: Process, signal: str | None) -> Fate:
     if signal == "KILL":
         return Fate.DIES
     if process.kind is Kind.TRAINER:
-        return Fate.IGNORES if signal == "INT" and process.ignores_interrupt else Fate.GETS
+        return _fate_of_interrupt(process, Fate.GETS) if signal == "INT" else Fate.GETS
     if process.agent is not None:
         if process.agent.forwarding is Forwarding.UNKNOWN:
             return Fate.UNKNOWN
@@ -393,7 +399,13 @@ def _fate(process: Process, signal: str | None) -> Fate:
         if signal in process.passing.kills:
             return Fate.KILLS
         return Fate.IGNORES if signal in process.passing.swallows else Fate.DIES
-    return Fate.IGNORES if signal == "INT" and process.ignores_interrupt else Fate.DIES
+    return _fate_of_interrupt(process, Fate.DIES) if signal == "INT" else Fate.DIES
+
+
+def _fate_of_interrupt(process: Process, otherwise: Fate) -> Fate:
+    if process.ignores_interrupt is None:
+        return Fate.UNKNOWN
+    return Fate.IGNORES if process.ignores_interrupt else otherwise
 
 
 def _untold(processes: tuple[Process, ...]) -> list[Reception]:

@@ -172,6 +172,8 @@ class Route:
             arrival = Arrival(None, tuple(reasons), goes_on=goes_on)
         elif last.signal == "KILL":
             arrival = Arrival("KILL", tuple(reasons))
+        elif last.process.kind is Kind.OTHER and last.fate is Fate.IGNORES:
+            arrival = Arrival(None, tuple(reasons), goes_on=True)  # and so does what it starts
         elif last.process.kind is Kind.OTHER:
             inner = self._enter(hops[1:], behind_agent, last.signal, is_first=is_alone)
             arrival = replace(inner, reasons=(*reasons, *inner.reasons))

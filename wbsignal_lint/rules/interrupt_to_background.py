@@ -62,9 +62,10 @@ class InterruptToBackground(LaunchRule):
 
     ## Leaves alone
 
-    Scripts with `set -m`, jobs of `srun` (WBS417), a SIGINT that a SIGTERM to the same process follows, processes of
-    which it is not known how they were started. A training that installs a SIGINT handler of its own does get the
-    signal.
+    Scripts with `set -m`; what `timeout` starts, and what bash runs in a list, group, function or subshell in the
+    background (`( python train.py ) &`), where SIGINT is not ignored; jobs of `srun` (WBS417), a SIGINT that a SIGTERM
+    to the same process follows, processes of which it is not known how they were started. A training that installs a
+    SIGINT handler of its own does get the signal.
 
     ## Source
 
