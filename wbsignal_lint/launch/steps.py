@@ -357,6 +357,10 @@ class ShellScript:
         """The sweep agents and trainers it starts."""
         return tuple(launch for launch in self.launches if launch.is_watched)
 
+    def may_trap(self, signal: str) -> bool:
+        """Whether some trap is, or may be, for a signal."""
+        return any(signal in trap.signals or not trap.signals for trap in self.traps)
+
     @property
     def traps(self) -> tuple[Trap, ...]:
         """The traps it sets."""

@@ -85,8 +85,10 @@ class SingleWait(LaunchRule):
         """Yield every place at which a script leaves before the training that it has signalled."""
         found: set[Span] = set()
         for script in launch.scripts:
-            for started in started_in(script):
-                for signal in _SIGNALS:
+            # Most scripts have none, and to follow a signal through a long one takes its time.
+            trapped = [signal for signal in _SIGNALS if script.may_trap(signal)]
+            for started in started_in(script) if trapped else ():
+                for signal in trapped:
                     delivery = _left_alone(script, started, signal)
                     if delivery is None or delivery.trap is None:
                         continue

@@ -84,8 +84,10 @@ class TrapDeferred(LaunchRule):
         """Yield every trap for a preemption signal that waits for a training in the foreground."""
         for script in launch.scripts:
             found: dict[Span, tuple[Trap, str, list[Started]]] = {}
-            for started in started_in(script):
-                for signal in _SIGNALS:
+            # Most scripts have none, and to follow a signal through a long one takes its time.
+            trapped = [signal for signal in _SIGNALS if script.may_trap(signal)]
+            for started in started_in(script) if trapped else ():
+                for signal in trapped:
                     trap = _deferred_trap(script, started, signal)
                     if trap is None:
                         continue
