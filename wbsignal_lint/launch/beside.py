@@ -13,7 +13,7 @@ from wbsignal_lint.launch.batch import becomes_its_command, sources_unknown, spe
 from wbsignal_lint.launch.facts import Command, LaunchFile, Word
 from wbsignal_lint.launch.in_play import speaks_of_wandb
 from wbsignal_lint.launch.lookup import lookup_beside, text_beside
-from wbsignal_lint.launch.processes import deliver, trap_in_force
+from wbsignal_lint.launch.processes import Fate, deliver, trap_in_force
 from wbsignal_lint.launch.steps import Kill, Launch, ShellScript
 from wbsignal_lint.launch.trainers import trainer_of
 from wbsignal_lint.launch.wrappers import SHELLS
@@ -215,7 +215,8 @@ def kept_from_sigterm(script: ShellScript, *, trains: bool = False) -> Launch | 
         if at_exit is not None and (at_exit.body is None or any(at_exit.each(Kill))):
             continue  # bash runs it when a signal ends it; which shell it is need not be known here
         delivery = deliver(script, child, "TERM")
-        if delivery is not None and delivery.is_certain and delivery.told is None:
+        is_untold = delivery is not None and delivery.receptions[-1].fate is Fate.UNTOLD  # whatever the shell does
+        if delivery is not None and (is_untold or (delivery.is_certain and delivery.told is None)):
             return child
     return None
 
