@@ -129,7 +129,9 @@ FORMS = {
 IN_EVERY_RUN = ("entrypoint that hands over",)
 
 
-@pytest.mark.parametrize("handles", [True, False], ids=["handler", "no handler"])
+@pytest.mark.parametrize(
+    "handles", [pytest.param(True, id="handler"), pytest.param(False, id="no handler", marks=pytest.mark.hunt)]
+)
 @pytest.mark.parametrize(
     "name",
     [
