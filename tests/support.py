@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -11,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wbsignal_lint.cli import main
+from wbsignal_lint.project_root import folders_upwards, project_root
 from wbsignal_lint.rules import all_rules
+from wbsignal_lint.settings import nearest_settings
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -73,6 +77,24 @@ def run(
 def lint(*arguments: str | Path, cwd: Path, data: bytes | None = None) -> subprocess.CompletedProcess[str]:
     """Run wbsignal-lint in a process of its own."""
     return run([*CLI, *arguments], cwd, data=data)
+
+
+def lint_inside(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run wbsignal-lint as `lint` does, but in this process: for tests of what it finds, not of how it is started.
+
+    What it knows of folders from earlier calls is forgotten; starting a process costs most of what such a test takes.
+    """
+    for known in (nearest_settings, project_root, folders_upwards):
+        known.cache_clear()
+    output, errors, before = io.StringIO(), io.StringIO(), Path.cwd()
+    os.chdir(cwd)
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            status = main([str(argument) for argument in arguments])
+    finally:
+        os.chdir(before)
+        nearest_settings.cache_clear()
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
 
 
 def lint_here(*arguments: str | Path) -> int:

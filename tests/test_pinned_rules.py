@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import FIXED_JOB, FIXTURES, JOB, lint
+from tests.support import FIXED_JOB, FIXTURES, JOB, lint_inside
 
 
 def codes(folder: Path, *options: str) -> list[str]:
     """Return the codes of all findings in a folder."""
-    done = lint("--isolated", "--no-gitignore", "--output-format", "json", *options, ".", cwd=folder)
+    done = lint_inside("--isolated", "--no-gitignore", "--output-format", "json", *options, ".", cwd=folder)
     assert done.stderr == ""
     return [found["code"] for found in json.loads(done.stdout)]
 
@@ -84,7 +84,7 @@ def test_old_clients_keep_the_exit_code_that_finish_is_not_given(
 def test_the_agents_option_is_inserted_where_the_pinned_client_has_it(tmp_path: Path, pin: str, is_safe: bool) -> None:
     (tmp_path / "job.sh").write_text(JOB)
     (tmp_path / "requirements.txt").write_text(f"{pin}\n")
-    lint("--isolated", "--fix", "--select", "WBS401", "job.sh", cwd=tmp_path)
+    lint_inside("--isolated", "--fix", "--select", "WBS401", "job.sh", cwd=tmp_path)
 
     assert (tmp_path / "job.sh").read_text() == (FIXED_JOB if is_safe else JOB)
 
@@ -100,5 +100,5 @@ def test_a_typer_app_replaces_the_hook_and_is_never_moved(tmp_path: Path, pin: s
     (tmp_path / "requirements.txt").write_text(f"{pin}\n")
 
     assert codes(tmp_path) == ["WBS310"] * found
-    lint("--isolated", "--fix", "--unsafe-fixes", "train.py", cwd=tmp_path)
+    lint_inside("--isolated", "--fix", "--unsafe-fixes", "train.py", cwd=tmp_path)
     assert (tmp_path / "train.py").read_text() == script

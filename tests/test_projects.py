@@ -16,6 +16,7 @@ from tests.support import (
     head_entry,
     lint,
     lint_here,
+    lint_inside,
     read_source,
     run,
     without_expectations,
@@ -36,7 +37,7 @@ def files_of(project: Path) -> dict[str, str]:
 
 
 def findings(project: Path, *paths: str) -> list[tuple[str, int, str]]:
-    done = lint("--isolated", "--output-format", "json", *(paths or (".",)), cwd=project)
+    done = lint_inside("--isolated", "--output-format", "json", *(paths or (".",)), cwd=project)
     assert done.stderr == ""
     return sorted((one["filename"], one["location"]["row"], one["code"]) for one in json.loads(done.stdout))
 
@@ -85,7 +86,7 @@ def test_a_diff_shows_what_a_fix_would_write(project: Path, tmp_path: Path) -> N
     copy = tmp_path / "project"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns("__pycache__"))
     before = files_of(copy)
-    done = run([*CLI, "--isolated", "--diff", "--unsafe-fixes"], copy)
+    done = lint_inside("--isolated", "--diff", "--unsafe-fixes", cwd=copy)
 
     wrong = {name for name, text in before.items() if expectations(text)}
     assert set(re.findall(r"(?m)^\+\+\+ (\S+)$", done.stdout)) == wrong

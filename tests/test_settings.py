@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CLEAN_SCRIPT, FIXED_SCRIPT, JOB, SCRIPT, lint
+from tests.support import CLEAN_SCRIPT, FIXED_SCRIPT, JOB, SCRIPT, lint_inside
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
 from wbsignal_lint.settings import Settings, SettingsError, nearest_settings, read_settings
 
@@ -19,7 +19,7 @@ def settings(project: Path, text: str) -> Settings | None:
 
 
 def findings(project: Path, *options: str) -> list[tuple[str, str]]:
-    done = lint("--output-format", "json", *options, cwd=project)
+    done = lint_inside("--output-format", "json", *options, cwd=project)
     assert done.stderr == ""
     return [(found["filename"], found["code"]) for found in json.loads(done.stdout)]
 
@@ -104,7 +104,7 @@ def test_an_empty_table_and_no_table(project: Path) -> None:
 def test_a_mistake_is_one_line_with_file_and_key_and_status_2(project: Path, line: str, message: str) -> None:
     (project / "pyproject.toml").write_text(f"[tool.wbsignal-lint]\n{line}\n")
     (project / "a.py").write_text(SCRIPT)
-    done = lint("a.py", cwd=project)
+    done = lint_inside("a.py", cwd=project)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"wbsignal-lint: error: {project}/pyproject.toml: ")
@@ -132,8 +132,8 @@ def test_config_file_for_all_files(project: Path) -> None:
     (project / "empty.toml").write_text("")
 
     assert findings(project, "--config", "strict.toml") == []
-    assert lint("--config", "empty.toml", cwd=project).stderr.endswith("has no table [tool.wbsignal-lint]\n")
-    assert lint("--config", "missing.toml", cwd=project).returncode == 2
+    assert lint_inside("--config", "empty.toml", cwd=project).stderr.endswith("has no table [tool.wbsignal-lint]\n")
+    assert lint_inside("--config", "missing.toml", cwd=project).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_fix_and_output_format_and_the_command_line_wins(project: Path) -> None:
     (project / "a.py").write_text(SCRIPT)
     (project / "pyproject.toml").write_text("[tool.wbsignal-lint]\nfix = true\noutput-format = 'json'\n")
 
-    assert "WBS301" in lint("--no-fix", "--output-format", "concise", cwd=project).stdout
+    assert "WBS301" in lint_inside("--no-fix", "--output-format", "concise", cwd=project).stdout
     assert (project / "a.py").read_text() == SCRIPT
-    assert lint(cwd=project).stdout == "[]\n"
+    assert lint_inside(cwd=project).stdout == "[]\n"
     assert (project / "a.py").read_text() == FIXED_SCRIPT
 
 
@@ -198,7 +198,7 @@ def test_gitignore_and_excludes(project: Path) -> None:
     assert [name for name, _ in findings(project, "--exclude", "a.*,x")] == []
     assert [name for name, _ in findings(project, "--no-gitignore")] == ["a.py", "ignored.py"]
     assert [name for name, _ in findings(project, "generated.py")] == ["generated.py"]
-    assert lint("--force-exclude", "generated.py", cwd=project).returncode == 0
+    assert lint_inside("--force-exclude", "generated.py", cwd=project).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support import CLI, lint, run
+from tests.support import CLI, lint_inside, run
 from wbsignal_lint.fixing import fix_text
 from wbsignal_lint.launch.hosts.parts import ShellPart
 from wbsignal_lint.launch.hosts.yaml import read_yaml
@@ -218,7 +218,7 @@ def test_a_fix_that_a_magic_is_in_the_way_of_is_left_out(tmp_path: Any) -> None:
     notebook = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
     (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
 
-    done = lint("--isolated", "--output-format", "json", "--select", "WBS101", "a.ipynb", cwd=tmp_path)
+    done = lint_inside("--isolated", "--output-format", "json", "--select", "WBS101", "a.ipynb", cwd=tmp_path)
 
     (finding,) = json.loads(done.stdout)
     assert (finding["cell"], finding["location"]) == (4, {"row": 1, "column": 1})
@@ -228,13 +228,13 @@ def test_a_fix_that_a_magic_is_in_the_way_of_is_left_out(tmp_path: Any) -> None:
 def test_documentation_is_read_where_it_is_asked_for(tmp_path: Any) -> None:
     (tmp_path / "README.md").write_text("```sh\nwandb agent x\n```\n")
 
-    assert lint("--isolated", ".", cwd=tmp_path).returncode == 0
-    assert lint("--isolated", "--documentation", ".", cwd=tmp_path).returncode == 1
-    assert lint("--isolated", "README.md", cwd=tmp_path).returncode == 1
+    assert lint_inside("--isolated", ".", cwd=tmp_path).returncode == 0
+    assert lint_inside("--isolated", "--documentation", ".", cwd=tmp_path).returncode == 1
+    assert lint_inside("--isolated", "README.md", cwd=tmp_path).returncode == 1
     (tmp_path / "pyproject.toml").write_text("[tool.wbsignal-lint]\ndocumentation = true\n")
-    assert lint(".", cwd=tmp_path).returncode == 1
-    assert lint("--no-documentation", ".", cwd=tmp_path).returncode == 0
-    assert lint("--no-documentation", "--force-exclude", "README.md", cwd=tmp_path).returncode == 0
+    assert lint_inside(".", cwd=tmp_path).returncode == 1
+    assert lint_inside("--no-documentation", ".", cwd=tmp_path).returncode == 0
+    assert lint_inside("--no-documentation", "--force-exclude", "README.md", cwd=tmp_path).returncode == 0
 
 
 def test_python_in_documentation_is_linted_and_mended_with_its_indentation(tmp_path: Any) -> None:
@@ -256,7 +256,7 @@ def test_python_in_documentation_is_linted_and_mended_with_its_indentation(tmp_p
     text = f"Train\n=====\n\n.. code-block:: python\n\n{code}\nEnd.\n"
     (tmp_path / "a.rst").write_text(text)
 
-    lint("--isolated", "--select", "WBS302", "--fix", "a.rst", cwd=tmp_path)
+    lint_inside("--isolated", "--select", "WBS302", "--fix", "a.rst", cwd=tmp_path)
 
     fixed = (tmp_path / "a.rst").read_text()
     assert "       sys.exit(143)\n" in fixed
@@ -275,8 +275,8 @@ def test_what_is_moved_between_cells_is_told_and_moved_by_cells(tmp_path: Any) -
     notebook = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
     (tmp_path / "a.ipynb").write_text(json.dumps(notebook, indent=1))
 
-    shown = lint("--isolated", "--output-format", "concise", "a.ipynb", cwd=tmp_path).stdout
-    lint("--isolated", "--fix", "a.ipynb", cwd=tmp_path)
+    shown = lint_inside("--isolated", "--output-format", "concise", "a.ipynb", cwd=tmp_path).stdout
+    lint_inside("--isolated", "--fix", "a.ipynb", cwd=tmp_path)
 
     assert shown.startswith("a.ipynb:cell 3:1:1: WBS101 [*] ")
     assert "(cell 2, line 2)" in shown
@@ -293,7 +293,7 @@ def test_each_changed_cell_has_a_diff_of_its_own(tmp_path: Any) -> None:
     notebook = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
     (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
 
-    done = lint("--isolated", "--diff", "a.ipynb", cwd=tmp_path)
+    done = lint_inside("--isolated", "--diff", "a.ipynb", cwd=tmp_path)
 
     assert re.findall(r"(?m)^[+-].*", done.stdout) == [
         *("--- a.ipynb:cell 1", "+++ a.ipynb:cell 1", "-!wandb agent x", "+!wandb agent --forward-signals x"),

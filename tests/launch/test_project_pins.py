@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import lint
+from tests.support import lint_inside
 
 JOB = "#!/bin/bash\nexec wandb agent --forward-signals x\n"
 
@@ -28,7 +28,7 @@ def test_the_requirements_of_the_project_decide(pin: str, status: int, tmp_path:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "agent.sh").write_text(JOB)
 
-    done = lint("--isolated", "--select", "WBS402", "jobs/agent.sh", cwd=tmp_path)
+    done = lint_inside("--isolated", "--select", "WBS402", "jobs/agent.sh", cwd=tmp_path)
 
     assert done.returncode == status, done.stdout
     assert ("in requirements.txt" in done.stdout) == bool(status)
@@ -38,7 +38,7 @@ def test_what_the_file_installs_itself_decides_before_that(tmp_path: Path) -> No
     (tmp_path / "requirements.txt").write_text("wandb==0.23.1\n")
     (tmp_path / "agent.sh").write_text(JOB.replace("exec", "pip install wandb==0.31.0\nexec"))
 
-    assert lint("--isolated", "--select", "WBS402", "agent.sh", cwd=tmp_path).returncode == 0
+    assert lint_inside("--isolated", "--select", "WBS402", "agent.sh", cwd=tmp_path).returncode == 0
     (tmp_path / "requirements.txt").write_text("wandb==0.31.0\n")
     (tmp_path / "agent.sh").write_text(JOB.replace("exec", "pip install wandb==0.23.1\nexec"))
-    assert lint("--isolated", "--select", "WBS402", "agent.sh", cwd=tmp_path).returncode == 1
+    assert lint_inside("--isolated", "--select", "WBS402", "agent.sh", cwd=tmp_path).returncode == 1

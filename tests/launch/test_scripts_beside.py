@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import lint
+from tests.support import lint_inside
 
 TRAINS = "#!/bin/bash\nexport WANDB_PROJECT=segmentation\nmkdir -p runs\n{}python train.py --epochs 90\n"
 AGENT = "#!/bin/bash\nwandb agent --forward-signals lab/bench/q1w2e3r4\n"
@@ -20,7 +20,7 @@ def findings(folder: Path, job: str, script: str, name: str = "run.sh") -> list[
     (folder / "job.sbatch").write_text(JOB.format(job), encoding="utf-8")
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(script, encoding="utf-8")
-    done = lint("--isolated", "--output-format", "concise", "job.sbatch", cwd=folder)
+    done = lint_inside("--isolated", "--output-format", "concise", "job.sbatch", cwd=folder)
     return re.findall(r"(?m)^job\.sbatch:4:\d+: (WBS\d+)", done.stdout)
 
 
@@ -68,7 +68,7 @@ def test_scripts_are_found_from_the_root_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "run.sh").write_text(TRAINS.format(""), encoding="utf-8")
     (tmp_path / "slurm" / "job.sbatch").write_text(JOB.format("bash run.sh"), encoding="utf-8")
 
-    done = lint("--isolated", "--output-format", "concise", "slurm/job.sbatch", cwd=tmp_path)
+    done = lint_inside("--isolated", "--output-format", "concise", "slurm/job.sbatch", cwd=tmp_path)
 
     assert re.findall(r"slurm/job\.sbatch:4:1: (WBS\d+)", done.stdout) == ["WBS418"]
 
@@ -77,7 +77,7 @@ def test_an_agent_is_an_error_and_a_training_a_warning(tmp_path: Path) -> None:
     shown = {}
     for what, script in (("agent", AGENT), ("training", TRAINS.format(""))):
         findings(tmp_path, "bash run.sh", script)
-        done = lint("--isolated", "--output-format", "json", "job.sbatch", cwd=tmp_path)
+        done = lint_inside("--isolated", "--output-format", "json", "job.sbatch", cwd=tmp_path)
         shown[what] = re.findall(r'"severity": "(\w+)"', done.stdout)
 
     assert shown == {"agent": ["error"], "training": ["warning"]}
@@ -98,7 +98,7 @@ def found_beside(folder: Path, name: str, text: str, script: str, at: str = "run
     (folder / at).write_text(script, encoding="utf-8")
     (folder / "train.py").write_text("import wandb\n", encoding="utf-8")
     (folder / name).write_text(text, encoding="utf-8")
-    done = lint("--isolated", "--output-format", "concise", "--select", "WBS408,WBS502,WBS503", name, cwd=folder)
+    done = lint_inside("--isolated", "--output-format", "concise", "--select", "WBS408,WBS502,WBS503", name, cwd=folder)
     assert done.stderr == ""
     return re.findall(r"(?m)^\S+:(\d+:\d+: WBS\d+)", done.stdout)
 
@@ -244,7 +244,7 @@ def test_other_containers_are_left_alone(host: str, start: str, tmp_path: Path) 
 def test_a_finding_names_the_line_of_the_script(tmp_path: Path) -> None:
     found_beside(tmp_path, "sweep.yaml", SWEEP.format("run.sh", "[bash, run.sh]"), PLAIN)
 
-    assert "note: line 3 of run.sh: it is started here" in lint("--isolated", "sweep.yaml", cwd=tmp_path).stdout
+    assert "note: line 3 of run.sh: it is started here" in lint_inside("--isolated", "sweep.yaml", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_training_whose_file_resumes_is_prepared_for_its_next_start(
     job = f"{head}export WANDB_PROJECT=p\nsrun python -m vision.main\nsync\n"
     (tmp_path / "job.sbatch").write_text(job, encoding="utf-8")
 
-    done = lint("--isolated", "--select", "WBS423", "job.sbatch", cwd=tmp_path)
+    done = lint_inside("--isolated", "--select", "WBS423", "job.sbatch", cwd=tmp_path)
 
     assert ("every start is a new run" in done.stdout) is missing
 
@@ -274,7 +274,7 @@ def test_a_training_whose_file_resumes_is_prepared_for_its_next_start(
 def test_a_script_in_shell_form_is_below_the_images_shell(script: str, tmp_path: Path) -> None:
     for start in ("CMD ./run.sh --epochs 90", "ENTRYPOINT bash run.sh", "CMD mkdir -p runs && ./run.sh"):
         assert found_beside(tmp_path, "Dockerfile", IMAGE.format("COPY . .", start), script) == ["5:1: WBS503"]
-    fixed = lint("--isolated", "--fix", "--diff", "--select", "WBS503", "Dockerfile", cwd=tmp_path).stdout
+    fixed = lint_inside("--isolated", "--fix", "--diff", "--select", "WBS503", "Dockerfile", cwd=tmp_path).stdout
     assert ("+CMD mkdir -p runs && exec ./run.sh" in fixed) == ("exec" in script)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import lint
+from tests.support import lint_inside
 
 JOB = """\
 #!/bin/bash
@@ -21,7 +21,7 @@ TRAP = "trap 'kill -USR1 \"$PID\"' USR1\n"
 
 
 def findings(folder: Path, *names: str) -> list[tuple[str, str, int]]:
-    done = lint("--isolated", "--output-format", "json", *(names or (".",)), cwd=folder)
+    done = lint_inside("--isolated", "--output-format", "json", *(names or (".",)), cwd=folder)
     assert done.stderr == ""
     return [
         (Path(found["filename"]).name, found["code"], found["location"]["row"]) for found in json.loads(done.stdout)
@@ -88,7 +88,7 @@ def test_what_stands_in_a_sourced_file_is_reported_there_only(tmp_path: Path) ->
 
     found = findings(tmp_path)
     assert [item for item in found if item[1] == "WBS401"] == [("sweep.sh", "WBS401", 2)]
-    assert lint("--isolated", "--select", "WBS401", "--fix", ".", cwd=tmp_path).returncode == 0
+    assert lint_inside("--isolated", "--select", "WBS401", "--fix", ".", cwd=tmp_path).returncode == 0
     assert (tmp_path / "job.sbatch").read_bytes() == before["job.sbatch"]
     assert b"agent --forward-signals" in (tmp_path / "sweep.sh").read_bytes()
 
@@ -120,7 +120,7 @@ for step in range(100):
 
 def after_scancel(folder: Path) -> list[str]:
     """Return the words of the line that says what is forecast to become of the run."""
-    done = lint("forecast", "--launch", "job.sbatch", "train.py", cwd=folder)
+    done = lint_inside("forecast", "--launch", "job.sbatch", "train.py", cwd=folder)
     assert done.stderr == ""
     return next(line.split() for line in done.stdout.splitlines() if line.startswith(" scancel"))
 
