@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.shell_text import Job
@@ -51,11 +51,12 @@ def _held(script: ShellScript, target: Target) -> tuple[Job, ...]:
     return held or target.jobs
 
 
-def kills_of(script: ShellScript) -> Iterator[Kill]:
-    """Yield what a script sends, in traps or otherwise, once a place; not what only asks (``kill -0``)."""
-    seen: set[Span] = set()
+@functools.lru_cache(maxsize=8)
+def kills_of(script: ShellScript) -> tuple[Kill, ...]:
+    """Return what a script sends, in traps or otherwise, once a place; not what only asks (``kill -0``)."""
+    found: dict[Span, Kill] = {}
     for step in script.steps:
         for one in step.steps if isinstance(step, Trap) else (step,):
-            if isinstance(one, Kill) and not one.is_probe and one.span not in seen:
-                seen.add(one.span)
-                yield one
+            if isinstance(one, Kill) and not one.is_probe:
+                found.setdefault(one.span, one)
+    return tuple(found.values())

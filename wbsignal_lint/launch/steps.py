@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.directives import Directive, JobSignal, job_signal_of
@@ -342,17 +343,17 @@ class ShellScript:
     settings: tuple[tuple[str, bool], ...] = ()
     """The ``set`` options that the first line or the command that runs it switches on: ``bash -eo pipefail``."""
 
-    @property
+    @cached_property
     def job_signal(self) -> JobSignal | None:
         """What ``#SBATCH --signal`` asks for."""
         return job_signal_of(self.directives)
 
-    @property
+    @cached_property
     def launches(self) -> tuple[Launch, ...]:
         """The programs it starts."""
         return tuple(step for step in self.steps if isinstance(step, Launch))
 
-    @property
+    @cached_property
     def watched(self) -> tuple[Launch, ...]:
         """The sweep agents and trainers it starts."""
         return tuple(launch for launch in self.launches if launch.is_watched)
@@ -361,22 +362,22 @@ class ShellScript:
         """Whether some trap is, or may be, for a signal."""
         return any(signal in trap.signals or not trap.signals for trap in self.traps)
 
-    @property
+    @cached_property
     def traps(self) -> tuple[Trap, ...]:
         """The traps it sets."""
         return tuple(step for step in self.steps if isinstance(step, Trap))
 
-    @property
+    @cached_property
     def waits(self) -> tuple[Wait, ...]:
         """Its ``wait``s, without those in traps."""
         return tuple(step for step in self.steps if isinstance(step, Wait))
 
-    @property
+    @cached_property
     def kills(self) -> tuple[Kill, ...]:
         """Its ``kill``s, without those in traps."""
         return tuple(step for step in self.steps if isinstance(step, Kill))
 
-    @property
+    @cached_property
     def captures(self) -> tuple[Capture, ...]:
         """Where it keeps pids."""
         return tuple(step for step in self.steps if isinstance(step, Capture))
@@ -388,13 +389,24 @@ class ShellScript:
 
     def index(self, step: Step) -> int:
         """Return a step's place in the order."""
-        return next(index for index, one in enumerate(self.steps) if one is step)
+        return self._places[id(step)]
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """The place of each step, by its ``id()``; of one that is there twice, the first."""
+        return {id(step): place for place, step in reversed(list(enumerate(self.steps)))}
+
+    @cached_property
+    def _options(self) -> list[tuple[int, Option]]:
+        found = ((place, step) for place, step in enumerate(self.steps) if isinstance(step, Option))
+        return [(place, step) for place, step in found if not step.in_subshell]
 
     def option(self, name: str, at: Step) -> bool:
         """Whether a ``set`` option is on where a step is."""
         value = dict(self.settings).get(name, False)
-        for step in self.steps[: self.index(at)]:
-            if isinstance(step, Option) and not step.in_subshell:
+        end = self.index(at)
+        for place, step in self._options:
+            if place < end:
                 value = dict(step.settings).get(name, value)
         return value
 

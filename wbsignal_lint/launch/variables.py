@@ -123,8 +123,13 @@ def _that_matter(found: list[Assignment], position: int, block: Block) -> list[A
         first -= 1
         if not found[first].appends and found[first].block.encloses(block):
             break
-    comes_round = block.function is not None or any(one.kind == "loop" for one in block.around())
-    return found[first:] if comes_round else found[first:after]
+    if block.function is not None:
+        return found[first:]
+    loops = [one for one in block.around() if one.kind == "loop"]
+    end = after
+    while loops and end < len(found) and any(loop.encloses(found[end].block) for loop in loops):
+        end += 1
+    return found[first:end]
 
 
 def _comes_round(assignment: Assignment, block: Block, certain: Assignment | None) -> bool:
