@@ -233,12 +233,22 @@ class BatchJob:
         words = ["srun"]
         if self.may_have_tasks:
             words += ["--nodes=1", "--ntasks=1"]
-        cpus = self.script.directive("--cpus-per-task")
-        number = "" if cpus is None else cpus.value or ""
-        # Since SLURM 22.05 srun takes a task for one of one CPU, whatever sbatch was asked for (its release notes).
-        if number.isdigit() and number != "1":
-            words.append(f"--cpus-per-task={number}")
-        return " ".join(words)
+        cpus = self._number("--cpus-per-task")
+        if cpus is None or cpus == 1:
+            return " ".join(words)
+        # Since SLURM 22.05 srun takes a task for one of one CPU, whatever sbatch was asked for (its release notes). The
+        # variable holds for `sbatch -c 4 job.sh`, too; a document may be expanded before there is a job. A program
+        # that stands for several tasks gets the CPUs of those that share its node.
+        is_file = not self.script.runners and self.script.source.span.start == 0
+        tasks = self._number("--ntasks-per-node") or (self._number("--nodes") == 1 and self._number("--ntasks")) or 1
+        value = "$SLURM_CPUS_PER_TASK" if is_file and tasks == 1 else str(cpus * tasks)
+        return " ".join((*words, f"--cpus-per-task={value}"))
+
+    def _number(self, name: str) -> int | None:
+        """Return what a directive asks for; ``None`` without it, or where its value is no number."""
+        directive = self.script.directive(name)
+        value = "" if directive is None else directive.value or ""
+        return int(value) if value.isdecimal() else None
 
 
 def batch_jobs(launch: LaunchFile) -> Iterator[BatchJob]:

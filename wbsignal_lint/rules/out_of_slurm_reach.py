@@ -58,7 +58,7 @@ class OutOfSlurmReach(LaunchRule):
     ## Fix
 
     Unsafe: puts `srun` in front, so that the command is a step of the job; `srun --nodes=1 --ntasks=1` where the job
-    asks for several tasks, of which `srun` would start a copy each; `srun --cpus-per-task=8` where it asks for so many
+    asks for several tasks, of which `srun` would start a copy each; `srun --cpus-per-task=…` where it asks for several
     CPUs, since `srun` has not taken them over from `sbatch` since SLURM 22.05. A last command of a job whose
     `--signal=B:…` goes to the shell gets `exec` and takes the shell's place. Unsafe because a step has resources and
     an environment of its own, and because a job with `--requeue` that ends with it then has to look at its status
