@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from wbsignal_lint.launch.processes import ends_subshell, kills_of
@@ -33,7 +34,7 @@ def stranger_behind_pid(script: ShellScript, job: Job) -> Stranger | None:
     Returns:
         ``None`` where it is that of the agent or trainer itself, or of what runs it (``srun``), or is not known.
     """
-    mates = [step for step in script.steps if _is_part_of(step, job)]
+    mates = _parts_of_jobs(script).get(id(job), [])
     if any(isinstance(step, Trap) for step in mates):
         return None
     for launch in mates:
@@ -69,10 +70,13 @@ def signals_to(script: ShellScript, job: Job) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _is_part_of(step: Step, job: Job) -> bool:
-    one = step.job
-    while one is not None:
-        if one is job:
-            return True
-        one = one.outer
-    return False
+@functools.lru_cache(maxsize=8)
+def _parts_of_jobs(script: ShellScript) -> dict[int, list[Step]]:
+    """Return the steps that are part of each background job, by the job's ``id()``."""
+    found: dict[int, list[Step]] = {}
+    for step in script.steps:
+        job = step.job
+        while job is not None:
+            found.setdefault(id(job), []).append(step)
+            job = job.outer
+    return found

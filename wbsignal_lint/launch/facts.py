@@ -202,8 +202,10 @@ class LaunchFile:
 
         That is what it overlaps, or else all that the file starts.
         """
+        if all(self.recorded.values()):
+            return False
         there = [online for span, online in self.recorded.items() if span.start < place.end and place.start < span.end]
-        return bool(self.recorded) and not any(there or self.recorded.values())
+        return not any(there or self.recorded.values())
 
     @property
     def wandb_pins(self) -> tuple[Pin, ...]:

@@ -93,14 +93,15 @@ class OutOfSlurmReach(LaunchRule):
         for job in batch_jobs(launch):
             if job.tells_at_exit or (job.traps and not job.traps_tell_nobody):
                 continue
+            has_traps, sources_unknown = bool(job.traps), job.sources_unknown
             for started in job.started:
-                if job.traps and started.first.job is None:
+                if has_traps and started.first.job is None:
                     continue  # the trap runs too late for it (WBS404)
                 if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
                     continue
                 if job.has_step_instead_of(started):
                     continue
-                if started.first.job is not None and job.sources_unknown:
+                if started.first.job is not None and sources_unknown:
                     continue  # what is sourced may set the traps
                 yield self._finding(job, started)
 
