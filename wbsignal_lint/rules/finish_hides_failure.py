@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity, Span
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Severity
 from wbsignal_lint.rules.base import ScriptRule
+from wbsignal_lint.script import leaving
 from wbsignal_lint.script.facts import Script
 from wbsignal_lint.script.kernel import is_in_notebook
 from wbsignal_lint.script.scenario import End, ends_of_failures, ends_of_preemptions
@@ -84,7 +85,7 @@ class FinishHidesFailure(ScriptRule):
     def check(self, script: Script) -> Iterator[Diagnostic]:
         """Yield one diagnostic for each call that overwrites the exit code of a failure."""
         finishes = (*script.finishes, *(call for handler in script.handlers for call in handler.finishes))
-        if "atexit" not in script.text and not any(_around(script, finish.node) for finish in finishes):
+        if "atexit" not in script.text and not any(script.cleans_up(finish.node) for finish in finishes):
             return  # playing events through a script is what takes time
         seen: set[int] = set()
         ends = [*ends_of_failures(script), *ends_of_preemptions(script)]
@@ -109,7 +110,7 @@ class FinishHidesFailure(ScriptRule):
         left = end.completion
         if left.ending is Ending.EXIT and left.node is not None and script.stand_together(node, left.node):
             return False  # the exit behind it has the code that is lost (WBS309)
-        around = end.decision.cause is Cause.FINISH and _around(script, node) is not None
+        around = end.decision.cause is Cause.FINISH and script.cleans_up(node)
         return around or end.decision.cause is Cause.AT_EXIT
 
     def _diagnostic(self, script: Script, row: str, end: End, node: ast.Call) -> Diagnostic:
@@ -122,47 +123,6 @@ class FinishHidesFailure(ScriptRule):
             script.span(node),
             message,
             outcome=describe_outcome(row, end.marked, 0),
-            fix=self._fix(script, node),
+            fix=leaving.finish_with_failure(script, node),
             scope=script.span(script.statement(node)),
         )
-
-    @staticmethod
-    def _fix(script: Script, node: ast.Call) -> Fix | None:
-        statement = script.statement(node)
-        if not isinstance(statement, ast.Expr) or statement.value is not node:
-            return None
-        span = script.span(statement)
-        if _is_at_exit(node):
-            removal = script.editor.remove_statement(span)
-            return Fix("Let W&B finish the run at exit", removal.edits, Applicability.UNSAFE)
-        block = script.parents.get(id(statement))
-        if (
-            not isinstance(block, ast.Try)
-            or block.finalbody != [statement]
-            or block.handlers
-            or node.args
-            or node.keywords
-        ):
-            return None
-        inner, outer = script.editor.indentation(span), script.editor.indentation(script.span(block))
-        newline = script.editor.newline
-        start = script.text.rindex("finally", 0, span.start)
-        call = f"{script.source(node.func)}("
-        handler = f"except BaseException:{newline}{inner}{call}exit_code=1){newline}{inner}raise{newline}{outer}{call})"
-        return Fix("Finish with 1 on a failure", (Edit(Span(start, span.end), handler),), Applicability.UNSAFE)
-
-
-def _is_at_exit(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Attribute) and node.func.attr == "register"
-
-
-def _around(script: Script, node: ast.Call) -> ast.AST | None:
-    """Return the ``finally`` or ``except`` that a call stands in."""
-    child: ast.AST = node
-    for parent in script.ancestors(node):
-        if isinstance(parent, ast.ExceptHandler):
-            return parent
-        if isinstance(parent, ast.Try) and any(child is statement for statement in parent.finalbody):
-            return parent
-        child = parent
-    return None

@@ -7,9 +7,9 @@ import signal
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
-from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Severity
 from wbsignal_lint.rules.base import ScriptRule
-from wbsignal_lint.script import repair
+from wbsignal_lint.script import leaving
 from wbsignal_lint.script.facts import Handler, Outcome, Script
 from wbsignal_lint.script.scenario import End, ends_of_preemptions
 from wbsignal_lint.script.state import Ending
@@ -106,21 +106,9 @@ class HandlerFallsThrough(ScriptRule):
             f"what reads the flag that the handler of {row} sets ends without a non-zero exit status: "
             "W&B takes the preempted run for finished",
             outcome=describe_outcome(row, True, 0),
-            fix=self._exit_in(script, row, reader),
+            fix=leaving.leave_in(script, row, reader),
             scope=script.span(reader.test),
         )
-
-    @staticmethod
-    def _exit_in(script: Script, row: str, reader: ast.If | ast.While) -> Fix | None:
-        last = reader.body[-1]
-        leaves = isinstance(last, ast.Break) or (isinstance(last, ast.Return) and last.value is None)
-        if not isinstance(reader, ast.If) or not leaves or not script.editor.is_alone(script.span(last)):
-            return None
-        handlers = [handler for handler in script.preemption_handlers if row in handler.signal_names]
-        code = repair.exit_code(script, None, handlers[0])
-        reference = repair.module_name(script, "sys")
-        line = f"{reference.name}.exit({code})"
-        return Fix(f"Leave by {line}", (*reference.edits, Edit(script.span(last), line)), Applicability.UNSAFE)
 
     @staticmethod
     def _falls_through(script: Script, handler: Handler, outcome: Outcome) -> bool:
@@ -138,25 +126,6 @@ class HandlerFallsThrough(ScriptRule):
             f"signal handler {handler.name} marks the run as preempting and then returns: the training goes on, "
             "and when it ends W&B records it as finished",
             outcome=describe_outcome(signal.Signals(number).name, True, 0),
-            fix=self._fix(script, handler),
+            fix=leaving.leave_at_end(script, handler),
             scope=script.header(node),
         )
-
-    @staticmethod
-    def _fix(script: Script, handler: Handler) -> Fix | None:
-        node = handler.function.node
-        if id(node) in script.shared_functions:
-            return None
-        reference = repair.module_name(script, "sys")
-        code = f"128 + {handler.parameter}" if handler.parameter else repair.exit_code(script, None, handler)
-        line = f"{reference.name}.exit({code})"
-        if isinstance(node, ast.Lambda):
-            edit = Edit(script.span(node.body), f"({script.source(node.body)}, {line})")
-            return Fix(f"Leave by {line}", (*reference.edits, edit))
-        returns = [child for child in ast.walk(node) if isinstance(child, ast.Return)]
-        last = node.body[-1]
-        if any(child is not last for child in returns):
-            return None
-        span = script.span(last)
-        edit = Edit(span, line) if isinstance(last, ast.Return) else script.editor.insert_after(span, [line])
-        return Fix(f"Leave by {line}", (*reference.edits, edit))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import signal
 from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome, exit_code_for
-from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
+from wbsignal_lint.diagnostics import Applicability, Diagnostic, Fix, Severity
 from wbsignal_lint.rules.base import ScriptRule
 from wbsignal_lint.script import repair
 from wbsignal_lint.script.facts import Context, Disposition, Handler, Registration, Script, SignalUse
@@ -95,7 +94,7 @@ class SigintHijacked(ScriptRule):
                 yield self._ignored(script, registration, use)
             elif handler is not None and self._marks(handler):
                 yield self._marked(script, registration, handler, use)
-            elif handler is not None and _does_nothing(handler) and self._for_good(script, registration):
+            elif handler is not None and handler.does_nothing and self._for_good(script, registration):
                 yield self._ignored(script, registration, use)
 
     @staticmethod
@@ -129,53 +128,5 @@ class SigintHijacked(ScriptRule):
     def _fix(self, script: Script, registration: Registration, handler: Handler, use: SignalUse) -> Fix | None:
         handled = {number for found in script.registrations for number in found.numbers}
         if handler.numbers == {_SIGINT} and int(signal.SIGTERM) not in handled:
-            return self._sigterm_instead(script, use)
+            return repair.sigterm_instead(script, use)
         return repair.drop_signal(script, registration, use, _MESSAGE)
-
-    @staticmethod
-    def _sigterm_instead(script: Script, use: SignalUse) -> Fix | None:
-        source = script.source(use.node)
-        message = "Register SIGTERM instead of SIGINT"
-        if isinstance(use.node, ast.Attribute) and use.node.attr == "SIGINT":
-            return Fix(message, (Edit(script.span(use.node), source.removesuffix("SIGINT") + "SIGTERM"),))
-        if isinstance(use.node, ast.Constant) and use.node.value == _SIGINT:
-            return Fix(message, (Edit(script.span(use.node), str(int(signal.SIGTERM))),))
-        if isinstance(use.node, ast.Constant) and use.node.value == "SIGINT":
-            return Fix(message, (Edit(script.span(use.node), source.replace("SIGINT", "SIGTERM")),))
-        if isinstance(use.node, ast.Name) and use.node.id == "SIGINT":
-            return _import_sigterm(script, use.node, message)
-        return None
-
-
-def _does_nothing(handler: Handler) -> bool:
-    """Say whether a handler only swallows its signal."""
-    node = handler.function.node
-    if isinstance(node, ast.Lambda):
-        return isinstance(node.body, ast.Constant)
-    return all(
-        isinstance(child, ast.Pass)
-        or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
-        or (isinstance(child, ast.Return) and (child.value is None or isinstance(child.value, ast.Constant)))
-        for child in node.body
-    )
-
-
-def _import_sigterm(script: Script, node: ast.Name, message: str) -> Fix | None:
-    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if need be."""
-    edit = Edit(script.span(node), "SIGTERM")
-    for statement in ast.walk(script.tree):
-        if isinstance(statement, ast.ImportFrom) and statement.module == "signal":
-            names = {alias.asname or alias.name: alias for alias in statement.names}
-            if "SIGTERM" in names:
-                return Fix(message, (edit,))
-            if "SIGINT" in names:
-                others = [
-                    other
-                    for other in ast.walk(script.tree)
-                    if isinstance(other, ast.Name) and other.id == "SIGINT" and other is not node
-                ]
-                alias = names["SIGINT"]
-                if others:
-                    return Fix(message, (Edit(script.span(alias), "SIGINT, SIGTERM"), edit))
-                return Fix(message, (Edit(script.span(alias), "SIGTERM"), edit))
-    return None

@@ -257,6 +257,17 @@ class Script:
         blocks = (getattr(parent, name, None) for name in ("body", "orelse", "finalbody"))
         return any(isinstance(block, list) and one in block and other in block for block in blocks)
 
+    def cleans_up(self, node: ast.AST) -> bool:
+        """Say whether a node stands in a ``finally`` or an ``except``."""
+        child = node
+        for parent in self.ancestors(node):
+            if isinstance(parent, ast.ExceptHandler):
+                return True
+            if isinstance(parent, ast.Try) and any(child is statement for statement in parent.finalbody):
+                return True
+            child = parent
+        return False
+
     def run_of_with(self, node: ast.AST | None) -> str | None:
         """Return the name that ``with wandb.init(…) as name`` binds, for the context expression ``wandb.init(…)``."""
         parent = self.parents.get(id(node)) if node is not None else None

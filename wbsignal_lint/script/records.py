@@ -155,6 +155,19 @@ class Handler:
     """It is an ``async def`` or a generator function: calling it runs none of its code."""
 
     @property
+    def does_nothing(self) -> bool:
+        """Whether it only swallows its signal."""
+        node = self.function.node
+        if isinstance(node, ast.Lambda):
+            return isinstance(node.body, ast.Constant)
+        return all(
+            isinstance(child, ast.Pass)
+            or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
+            or (isinstance(child, ast.Return) and (child.value is None or isinstance(child.value, ast.Constant)))
+            for child in node.body
+        )
+
+    @property
     def numbers(self) -> frozenset[int]:
         """The numbers of all signals that it handles."""
         return frozenset(number for registration in self.registrations for number in registration.numbers)

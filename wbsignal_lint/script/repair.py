@@ -19,6 +19,7 @@ __all__ = [
     "finish_before",
     "guard_process",
     "module_name",
+    "sigterm_instead",
     "standard_handler",
     "whole_call",
 ]
@@ -253,3 +254,39 @@ def _leaves_early(script: Script, init: Init) -> bool:
                     ):
                         return True
     return False
+
+
+def sigterm_instead(script: Script, use: SignalUse) -> Fix | None:
+    """Return the fix that registers SIGTERM where SIGINT is written; ``None`` if that is written in no known way."""
+    node, source, number = use.node, script.source(use.node), int(signal.SIGINT)
+    message = "Register SIGTERM instead of SIGINT"
+    if isinstance(node, ast.Attribute) and node.attr == "SIGINT":
+        return Fix(message, (Edit(script.span(node), source.removesuffix("SIGINT") + "SIGTERM"),))
+    if isinstance(node, ast.Constant) and node.value == number:
+        return Fix(message, (Edit(script.span(node), str(int(signal.SIGTERM))),))
+    if isinstance(node, ast.Constant) and node.value == "SIGINT":
+        return Fix(message, (Edit(script.span(node), source.replace("SIGINT", "SIGTERM")),))
+    if isinstance(node, ast.Name) and node.id == "SIGINT":
+        return _import_sigterm(script, node, message)
+    return None
+
+
+def _import_sigterm(script: Script, node: ast.Name, message: str) -> Fix | None:
+    """Build the fix for ``from signal import SIGINT``: name SIGTERM, and import it in SIGINT's place if need be."""
+    edit = Edit(script.span(node), "SIGTERM")
+    for statement in ast.walk(script.tree):
+        if isinstance(statement, ast.ImportFrom) and statement.module == "signal":
+            names = {alias.asname or alias.name: alias for alias in statement.names}
+            if "SIGTERM" in names:
+                return Fix(message, (edit,))
+            if "SIGINT" in names:
+                others = [
+                    other
+                    for other in ast.walk(script.tree)
+                    if isinstance(other, ast.Name) and other.id == "SIGINT" and other is not node
+                ]
+                alias = names["SIGINT"]
+                if others:
+                    return Fix(message, (Edit(script.span(alias), "SIGINT, SIGTERM"), edit))
+                return Fix(message, (Edit(script.span(alias), "SIGTERM"), edit))
+    return None
