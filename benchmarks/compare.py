@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def compare(title: str, commands: dict[str, tuple[str, ...]], runs: int) -> None
         print(f"  {name:32} median {statistics.median(taken_by):7.3f} s   x {statistics.median(ratios):6.2f} of {base}")
 
 
+def job_script(folder: Path, lines: int) -> Path:
+    """Write a job script of so many lines: trainings with a variable each, in the background and waited for."""
+    block = "OUT=run{0}\nmkdir -p $OUT\npython train.py --out $OUT &\nPID=$!\nwait $PID\n"
+    text = "#!/bin/bash\n#SBATCH --time=8:00:00\nexport WANDB_PROJECT=long\n"
+    path = folder / f"{lines}.sbatch"
+    path.write_text(text + "".join(map(block.format, range(lines // 5))), encoding="utf-8")
+    return path
+
+
 def main() -> int:
     """Run all comparisons; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,6 +87,9 @@ def main() -> int:
         "ruff (ASYNC, PLE)": (*ruff, PROJECTS),
     }
     compare("small projects, whose files import each other", projects, options.runs)
+    with tempfile.TemporaryDirectory() as folder:
+        scripts = {f"{lines:,} lines": (*ours, str(job_script(Path(folder), lines))) for lines in (5_000, 20_000)}
+        compare("job scripts, four times as long", scripts, max(1, options.runs // 3))
     compare(f"the tree {Path(options.tree).name}", tree, max(1, options.runs // 3))
     return 0
 
