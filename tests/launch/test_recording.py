@@ -136,3 +136,10 @@ def test_no_offline_run_is_said_to_be_found_crashed(text: str, state: str) -> No
     assert found.code == "WBS418"
     assert state in found.outcome
     assert ("wandb sync" in found.outcome) == (state == "FAILED")
+
+
+@pytest.mark.parametrize(("mode", "codes"), [("disabled", []), ("online", ["WBS401", "WBS503"])])
+def test_the_shell_in_front_of_an_agent_that_records_nothing_is_left_alone(mode: str, codes: list[str]) -> None:
+    text = f"FROM python\nENV WANDB_MODE={mode}\nCMD wandb agent team/project/id\n"
+    report = lint_text(text, Kind.DOCKERFILE, "Dockerfile", LintOptions())
+    assert sorted(found.code for found in report.diagnostics) == codes

@@ -73,10 +73,10 @@ def _read(text: str) -> tuple[Hosted, tuple[Image, ...]]:
         if one.keyword == "FROM":
             if stage.own:
                 parts.extend(replace(part, environment=stage.variables) for part in _started(stage.instructions))
-            start = stage.start(tuple(copies))
-            if start is not None and recording_under(stage.variables) is not Recording.NOTHING:
-                container_starts.append(start)
-            shell_forms.extend(stage.shell_forms(tuple(copies)))
+            if recording_under(stage.variables) is not Recording.NOTHING:
+                start = stage.start(tuple(copies))
+                container_starts.extend([] if start is None else [start])
+                shell_forms.extend(stage.shell_forms(tuple(copies)))
             images.append(stage.image(tuple(copies)))
             stages[stage.name.lower()] = stage
             stage = Stage.begun(one.rest.text, stages)
