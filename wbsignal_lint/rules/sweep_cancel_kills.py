@@ -53,8 +53,8 @@ class SweepCancelKills(LaunchRule):
     ## Source
 
     `wandb sweep --help` for what the server does; measured with wandb 0.31.0 for the agent: its answer to the server's
-    `exit` is SIGKILL to its child, nothing is recorded, and it leaves with 0; when the sweep was stopped the run came to
-    its end, was recorded with 0, and no other was started.
+    `exit` is SIGKILL to its child, nothing is recorded, and it leaves with 0; when the sweep was stopped the run came
+    to its end, was recorded with 0, and no other was started.
     """
 
     code = "WBS413"
