@@ -9,12 +9,12 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import FrameType
 
 from wbsignal_lint.contract import PREEMPTION_SIGNALS
 from wbsignal_lint.drill.measurement import Moment, Plan
 from wbsignal_lint.drill.script import script_of_command
+from wbsignal_lint.outcome_options import add_output, refused
 from wbsignal_lint.outcome_table import Row
 
 __all__ = ["add_arguments", "main", "run"]
@@ -87,8 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show the forecast of the command's script beside what was measured; status 1 where they differ",
     )
-    parser.add_argument("--output-format", choices=["table", "json"], default="table", help="default: table")
-    parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save the table as a picture, too")
+    add_output(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command, after --")
 
 
@@ -158,8 +157,7 @@ def _compare(script: str, table: Sequence[Row], title: str, arguments: argparse.
 
 
 def _fail(message: str) -> int:
-    print(f"wbsignal-lint drill: {message}", file=sys.stderr)
-    return 2
+    return refused("drill", message)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wbsignal_lint.outcome_options import add_output, refused
 from wbsignal_lint.outcome_table import Row
 from wbsignal_lint.reading import Unreadable, parse_python
 from wbsignal_lint.settings import SettingsError, nearest_settings
@@ -65,8 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what starts it, a shell or batch script, a Dockerfile, a file of compose or Kubernetes, or the sweep's "
         "file: say what becomes of each signal on its way through scripts and agent to the training",
     )
-    parser.add_argument("--output-format", choices=["table", "json"], default="table", help="default: table")
-    parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save the table as a picture, too")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -260,5 +260,4 @@ def _text_of(name: str, kind: Kind) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"wbsignal-lint forecast: {message}", file=sys.stderr)
-    return 2
+    return refused("forecast", message)
