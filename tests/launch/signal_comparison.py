@@ -134,5 +134,5 @@ def compare_statuses(drill: Drill, written: Written) -> list[tuple[str, bool]]:
         return []
     well = drill.run(written.interpreter, written.files, status=0)
     badly = drill.run(written.interpreter, written.files, status=143)
-    is_hidden = well.status == badly.status == 0
+    is_hidden = well.status == badly.status
     return [(f"{masked.hider.value} hides from {masked.reader.value}", is_hidden) for _, _, masked in found]

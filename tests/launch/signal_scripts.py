@@ -4,7 +4,8 @@ Every training has a script of its own (``train_qa.py``, ``train_qb.py`` …), s
 from what becomes of another. Where a pid is kept, it is mostly in ``PID``.
 
 Left out, for the facts or the test do not know: two signals sent one behind the other, of which the kernel may deliver
-the later first; ``fg``; signals to ``$PPID`` and to all processes.
+the later first; ``fg``; ``set -u``, by which a variable without value ends a script; signals to ``$PPID`` and to all
+processes.
 """
 
 from __future__ import annotations
@@ -90,9 +91,9 @@ class _Writer:
         body: list[str] = []
         if self.chance(30):
             settings = (
-                ["set -e", "set -m", "set -u", "set -eu"]
+                ["set -e", "set -m", "set -x"]
                 if not self.is_bash
-                else ["set -e", "set -m", "set -euo pipefail", "set -o pipefail", "set -em"]
+                else ["set -e", "set -m", "set -eo pipefail", "set -o pipefail", "set -em"]
             )
             if self.interpreter == "dash":
                 settings.remove("set -m")  # it has no job control without a terminal

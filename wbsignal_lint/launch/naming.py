@@ -110,8 +110,9 @@ class Naming:
                 return Reach.ALL
             return None if self._keeps_group() else Reach.UNKNOWN
         if target.kind in (TargetKind.CHILDREN, TargetKind.ALL_JOBS):
-            if starts_in_front(self.launch) and self.launch.job is not None:
-                return Reach.UNKNOWN
+            is_part = self.launch.job is not None or self.launch.in_subshell or self.launch.stages > 1
+            if is_part and starts_in_front(self.launch):
+                return Reach.UNKNOWN  # a subshell is the shell's child
             if target.kind is TargetKind.ALL_JOBS and self.launch.stages > 1:
                 return Reach.UNKNOWN if self.launch.stage else Reach.CHILD
             return Reach.CHILD

@@ -145,7 +145,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     in_background: bool | None = launch.job is not None and not script.option("monitor", launch)
     if not launch.is_exec and _has_shell_of_its_own(script, launch):
         span = launch.span if launch.job is None else launch.job.span
-        passing = Passing(Manner.UNKNOWN) if _may_be_more(script, launch) else None
+        is_plain = launch.job is not None and launch.job.form in ("group", "subshell")
+        passing = None if is_plain and not _may_be_more(script, launch) else Passing(Manner.UNKNOWN)
         line.append(Process(Kind.SUBSHELL, script.shell or "shell", span, passing, ignores_interrupt=in_background))
     if in_background and launch.job is not None and launch.job.form in ("group", "subshell"):
         # What a list, group or subshell runs ignores SIGINT in dash; bash takes it back. Measured with both.
@@ -177,6 +178,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
 def _has_shell_of_its_own(script: ShellScript, launch: Launch) -> bool:
     """Whether a shell process stands between the script's shell and the launched program."""
     if launch.job is not None and (launch.job.outer is not None or starts_in_front(launch)):
+        return True
+    if launch.job is not None and launch.is_run_by("eval"):
         return True
     if launch.job is not None and launch.job.form != "pipeline":
         return launch.job.form == "group" or (launch.job.form == "subshell" and not ends_subshell(script, launch))
