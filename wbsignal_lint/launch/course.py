@@ -432,6 +432,8 @@ class _Player:
         if trap.body is None:
             raise _TooMany
         phase = state.phase
+        if phase is _Phase.UNTIL and any(trap.each(Wait)):
+            raise _TooMany  # the signal may come while this trap waits
         after = replace(state, at_exit=True, phase=_Phase.AFTER)
         if phase is _Phase.AFTER and state.met is Met.DIES:
             after = replace(after, met=Met.RUNS_TRAP, trap=trap)
