@@ -4,8 +4,7 @@ Every training has a script of its own (``train_qa.py``, ``train_qb.py`` …), s
 from what becomes of another. Where a pid is kept, it is mostly in ``PID``.
 
 Left out, for the facts or the test do not know: two signals sent one behind the other, of which the kernel may deliver
-the later first; ``fg``; ``set -u``, by which a variable without value ends a script; signals to ``$PPID`` and to all
-processes.
+the later first; ``fg``; signals to ``$PPID`` and to all processes.
 """
 
 from __future__ import annotations
@@ -91,9 +90,17 @@ class _Writer:
         body: list[str] = []
         if self.chance(30):
             settings = (
-                ["set -e", "set -m", "set -x"]
+                ["set -e", "set -m", "set -x", "set -u", "set -eu"]
                 if not self.is_bash
-                else ["set -e", "set -m", "set -eo pipefail", "set -o pipefail", "set -em"]
+                else [
+                    "set -e",
+                    "set -m",
+                    "set -eo pipefail",
+                    "set -o pipefail",
+                    "set -em",
+                    "set -u",
+                    "set -euo pipefail",
+                ]
             )
             if self.interpreter == "dash":
                 settings.remove("set -m")  # it has no job control without a terminal

@@ -57,6 +57,12 @@ def _holds_plain(text: str, block: Block, naming: Naming, interrupted: Step | No
 
 
 def tail_waits_for(words: str, naming: Naming) -> bool | None:
-    """Whether ``tail --pid`` waits for what runs; ``None``: it has no such option."""
+    """Whether ``tail --pid`` surely waits for what runs; ``None``: it has no such option."""
+    if "--pid" not in words:
+        return None
     found = _TAIL.search(words)
-    return None if found is None else naming.is_pid(found["name"])
+    if found is not None:
+        return naming.is_pid(found["name"])
+    jobs = {step.job for step in naming.script.steps if step.job is not None}
+    is_newest = "$!" in words or ("jobs -p" in words and naming.shell != "dash")
+    return is_newest and jobs == {naming.launch.job}

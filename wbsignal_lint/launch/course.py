@@ -16,6 +16,7 @@ from wbsignal_lint.launch.naming import Naming, Reach, Sent, starts_in_front
 from wbsignal_lint.launch.shell_text import Block
 from wbsignal_lint.launch.steps import (
     Action,
+    Capture,
     Exit,
     Kill,
     Launch,
@@ -101,6 +102,8 @@ class _State:
     """The ``wait`` or ``sleep`` in which the signal came."""
     at_exit: bool = False
     """Whether the trap for EXIT has been run."""
+    kept: frozenset[str] = frozenset()
+    """The variables that the shell has put a pid into."""
 
 
 _Then = Callable[[_State], Iterator[Course]]
@@ -227,6 +230,10 @@ class _Player:
             return False, self._with_trap(step, state)
         if isinstance(step, Option) and not in_subshell:
             return False, replace(state, options={**state.options, **dict(step.settings)})
+        if isinstance(step, Capture) and not in_subshell:
+            return False, replace(state, kept=state.kept | {step.name})
+        if isinstance(step, (Kill, Wait)) and state.options.get("nounset", False) and self._may_be_unset(step, state):
+            raise _TooMany  # by `set -u` it ends the script, unless the environment gives it a value
         if isinstance(step, Exit) and not in_subshell:
             if state.phase is not _Phase.BEFORE:
                 yield from self._leave(state)
@@ -238,6 +245,13 @@ class _Player:
         if isinstance(step, Kill):
             return (yield from self._take_kill(steps, index, step, state, then))
         return False, state
+
+    @staticmethod
+    def _may_be_unset(step: Kill | Wait, state: _State) -> bool:
+        return any(
+            target.kind is TargetKind.VARIABLE and not target.is_unset and target.name not in state.kept
+            for target in step.targets
+        )
 
     def _with_trap(self, step: Trap, state: _State) -> _State:
         traps = dict(state.traps)
@@ -391,7 +405,9 @@ class _Player:
             # The shell waits for the command, and goes on unless that was ended by SIGINT, too.
             yield Course(Met.IGNORES, stays=True if held is None else None)
             return
-        yield from self._leave(replace(state, met=Met.DIES), by_signal=True)
+        yield from self._leave(
+            replace(state, met=Met.DIES, at_exit=state.at_exit or self.signal == "KILL"), by_signal=True
+        )
 
     def _run(self, trap: Trap, index: int, state: _State, held: Step) -> Iterator[Course]:
         def resume(after: _State) -> Iterator[Course]:

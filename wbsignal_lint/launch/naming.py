@@ -60,7 +60,11 @@ class Naming:
     def is_pid(self, name: str) -> bool:
         """Whether a variable holds the launch's pid."""
         return any(
-            step.name == name and not step.is_file and self.launch.job in step.captured and not _is_elsewhere(step)
+            step.name == name
+            and not step.is_file
+            and self.launch.job in step.captured
+            and not _is_elsewhere(step)
+            and not (self.shell == "dash" and step.from_list)  # dash has forgotten its jobs in `$( … )`
             for step in self.script.captures
         )
 

@@ -75,6 +75,8 @@ class Process:
     agent: AgentCommand | None = None
     ignores_interrupt: bool | None = False
     """Started with ``&`` by a shell without job control: SIGINT is ignored from the start. ``None``: not known."""
+    ignores_hangup: bool = False
+    """Started by ``nohup``: SIGHUP is ignored, unless it has a handler for it."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,11 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))
     else:
         line.append(Process(Kind.OTHER, launch.program or "?", launch.span, ignores_interrupt=in_background))
-    return tuple(line)
+    if "nohup" not in names:
+        return tuple(line)
+    inside = {runner.span for runner in launch.command.runners[: names.index("nohup")]}
+    shells = (Kind.SHELL, Kind.SUBSHELL)
+    return tuple(one if one.kind in shells or one.span in inside else replace(one, ignores_hangup=True) for one in line)
 
 
 def _has_shell_of_its_own(script: ShellScript, launch: Launch) -> bool:
@@ -386,6 +392,8 @@ def _fate(process: Process, signal: str | None) -> Fate:
         return Fate.UNTOLD
     if signal == "KILL":
         return Fate.DIES
+    if signal == "HUP" and process.ignores_hangup:
+        return Fate.UNKNOWN  # what has no handler for it ignores it
     if process.kind is Kind.TRAINER:
         return _fate_of_interrupt(process, Fate.GETS) if signal == "INT" else Fate.GETS
     if process.agent is not None:

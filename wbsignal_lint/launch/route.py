@@ -170,7 +170,7 @@ class Route:
         elif last.signal is None:
             goes_on = delivery.signal == "INT" and delivery.receptions[0].fate is Fate.IGNORES
             arrival = Arrival(None, tuple(reasons), goes_on=goes_on)
-        elif last.signal == "KILL":
+        elif last.signal == "KILL" and (last.process.kind is not Kind.OTHER or _kills_all(delivery)):
             arrival = Arrival("KILL", tuple(reasons))
         elif last.process.kind is Kind.OTHER and last.fate is Fate.IGNORES:
             arrival = Arrival(None, tuple(reasons), goes_on=True)  # and so does what it starts
@@ -330,6 +330,11 @@ def _script_run_by(launch: Launch) -> str | None:
         return next((word.value for word in words[1:] if not word.pattern.startswith(("-", "+"))), None)
     is_path = "/" in (words[0].value or "") and not launch.program.endswith(".py")
     return words[0].value if is_path or is_script_name(launch.program) else None
+
+
+def _kills_all(delivery: Delivery) -> bool:
+    """Whether something on the way kills all that it runs, also what SIGKILL to its child would leave behind."""
+    return any(one.fate is Fate.KILLS for one in delivery.receptions)
 
 
 def _ends_by_it(delivery: Delivery) -> bool:
