@@ -11,7 +11,7 @@ from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.processes import deliver
 from wbsignal_lint.launch.reader import launch_of, read_launch
 from wbsignal_lint.launch.route import Route, find_routes
-from wbsignal_lint.launch.status import masked_statuses
+from wbsignal_lint.launch.status import Reader, masked_statuses
 from wbsignal_lint.launch.steps import ShellScript
 
 __all__ = [
@@ -134,5 +134,13 @@ def compare_statuses(drill: Drill, written: Written) -> list[tuple[str, bool]]:
         return []
     well = drill.run(written.interpreter, written.files, status=0)
     badly = drill.run(written.interpreter, written.files, status=143)
-    is_hidden = well.status == badly.status
-    return [(f"{masked.hider.value} hides from {masked.reader.value}", is_hidden) for _, _, masked in found]
+    is_same = well.status == badly.status
+    # By `set -e` a script starts no further training after one that has failed, if it gets to know.
+    goes_on = badly.events.count(" ready\n") == well.events.count(" ready\n") > 1
+    return [
+        (
+            f"{masked.hider.value} hides from {masked.reader.value}",
+            is_same or (masked.reader is Reader.ERREXIT and goes_on),
+        )
+        for _, _, masked in found
+    ]

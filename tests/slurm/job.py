@@ -25,7 +25,7 @@ TRAINER = Path(__file__).with_name("trainer.py")
 TICK = 0.05
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
-HEED_TIME = 8.0
+HEED_TIME = KILL_WAIT + 4.0
 """Seconds that a job has after the signal of ``--signal`` before its time is up."""
 RESTART_TIMEOUT = 60.0
 SETTLE = 1.0

@@ -231,9 +231,12 @@ def row_of(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row], *, 
         why = f"{way}; the training goes on"
         return Row(scenario, f"SIG{sent}", False, (Outcome(UNKNOWN, UNKNOWN, None, why),), event=event)
     killed = rows["SIGKILL"]
+    outlived = f"SIG{arrival.signal}" if arrival.signal is not None else "it"
+    why = f"the agent outlives {outlived} and starts its next run, which is killed with the job"
+    next_run = (Outcome(False, None, -9, why),) if arrival.has_next_run else ()
     if arrival.signal is None or arrival.signal == "KILL":
         why = f"{way}; the training is not told, and {end}" if arrival.signal is None else way
-        return Row(scenario, f"SIG{sent}", False, _with(killed, why), event=event)
+        return Row(scenario, f"SIG{sent}", False, _with(killed, why) + next_run, event=event)
     own = rows.get(f"SIG{arrival.signal}")
     if own is None:
         unhandled = f"{way}; SIG{arrival.signal} ends the training, which has no handler for it"
@@ -247,10 +250,7 @@ def row_of(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row], *, 
     outcomes = tuple(
         replace(outcome, why="; ".join(part for part in (way, outcome.why) if part)) for outcome in own.outcomes
     )
-    if arrival.has_next_run:
-        why = f"the agent outlives SIG{arrival.signal} and starts its next run, which is killed with the job"
-        outcomes += (Outcome(False, None, -9, why),)
-    return Row(scenario, f"SIG{sent}", own.handler_run, outcomes, event=event)
+    return Row(scenario, f"SIG{sent}", own.handler_run, outcomes + next_run, event=event)
 
 
 def _with(row: Row, why: str) -> tuple[Outcome, ...]:

@@ -48,7 +48,7 @@ def _holds_plain(text: str, block: Block, naming: Naming, interrupted: Step | No
         return False if interrupted is not None and span.start <= interrupted.span.start < span.end else None
     asked = _ASKS.fullmatch(text)
     if asked is not None:
-        return True if naming.is_pid(asked["name"]) and is_started else None
+        return True if naming.is_last_pid(asked["name"]) and is_started else None
     found = _SET.fullmatch(text)
     if found is not None:
         is_set = naming.is_pid(found["name"]) or found["name"].startswith("SLURM_") or None
@@ -62,7 +62,7 @@ def tail_waits_for(words: str, naming: Naming) -> bool | None:
         return None
     found = _TAIL.search(words)
     if found is not None:
-        return naming.is_pid(found["name"])
+        return naming.is_last_pid(found["name"])
     jobs = {step.job for step in naming.script.steps if step.job is not None}
     is_newest = "$!" in words or ("jobs -p" in words and naming.shell != "dash")
-    return is_newest and jobs == {naming.launch.job}
+    return is_newest and naming.launch.stages == 1 and jobs == {naming.launch.job}

@@ -68,6 +68,13 @@ class Naming:
             for step in self.script.captures
         )
 
+    def is_last_pid(self, name: str) -> bool:
+        """Whether a variable holds the pid of the training's own process, or of one that is there as long.
+
+        That of a pipeline is its last command's, which a signal may have ended before.
+        """
+        return self.is_pid(name) and self.launch.stage + 1 == self.launch.stages
+
     def kept(self, target: Target) -> list[Capture]:
         """Return where the variable of an operand gets its pids."""
         if target.kind is not TargetKind.VARIABLE:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from wbsignal_lint.diagnostics import Span
 from wbsignal_lint.launch.course import Course, Met, courses
-from wbsignal_lint.launch.facts import AgentCommand, Forwarding
+from wbsignal_lint.launch.facts import AgentCommand, Forwarding, Runner
 from wbsignal_lint.launch.naming import Reach, starts_in_front
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing, passing_of
 from wbsignal_lint.launch.reaching import kills_of, reaches
@@ -132,6 +132,9 @@ def ends_agent(process: Process, signal: str | None) -> bool:
     return signal in ("TERM", "HUP", "QUIT") or (signal == "INT" and not process.ignores_interrupt)
 
 
+_MAY_BE_DASH = ("sh", "dash", "ash")
+
+
 def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     """Return the processes from the script's shell down to what it launches.
 
@@ -153,10 +156,16 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     if in_background and launch.job is not None and launch.job.form in ("group", "subshell"):
         # What a list, group or subshell runs ignores SIGINT in dash; bash takes it back. Measured with both.
         in_background = {"dash": True, "ash": True, "bash": False}.get(script.shell or "")
+    elif in_background and launch.is_exec:
+        in_background = None if script.shell in _MAY_BE_DASH else False  # bash takes it back for `exec … &`
     for runner in launch.command.runners:
         if runner.name.startswith("python"):
             continue  # `python -m wandb agent` is one process
         passing = PASSING.get(runner.name, Passing(Manner.UNKNOWN))
+        if runner is launch.command.runners[0] and _may_be_keyword(runner) and not launch.is_exec:
+            if script.shell not in _MAY_BE_DASH:
+                continue
+            passing = Passing(Manner.UNKNOWN) if script.shell == "sh" else passing
         if runner.name == "setsid" and line and not script.option("monitor", launch):
             continue  # it forks only as the leader of a process group, as whom no script starts anything by itself
         if passing.manner is not Manner.REPLACED:
@@ -181,6 +190,11 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     return tuple(one if one.kind in shells or one.span in inside else replace(one, ignores_hangup=True) for one in line)
 
 
+def _may_be_keyword(runner: Runner) -> bool:
+    """Whether it is ``time`` as bash has it, which is no process; ``/usr/bin/time`` and dash's ``time`` are."""
+    return runner.name == "time" and runner.span.end - runner.span.start == len("time")
+
+
 def _has_shell_of_its_own(script: ShellScript, launch: Launch) -> bool:
     """Whether a shell process stands between the script's shell and the launched program."""
     if launch.job is not None and (launch.job.outer is not None or starts_in_front(launch)):
@@ -197,7 +211,7 @@ def _may_be_more(script: ShellScript, launch: Launch) -> bool:
     mates = [step for step in script.steps if step.job is not None and step.job is launch.job]
     if any(isinstance(step, Trap) and step.in_subshell for step in script.steps):
         return True
-    return script.shell in ("sh", "dash", "ash") and mates[-1:] == [launch]
+    return script.shell in _MAY_BE_DASH and mates[-1:] == [launch]
 
 
 def ends_subshell(script: ShellScript, launch: Launch) -> bool:
@@ -295,7 +309,7 @@ def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Proc
     head = Reception(line[0], None if course.met is Met.GONE else signal, _FATES[course.met])
     below = _untold(line[1:])
     is_ended = False  # what the shell waits for may be ended by the trap, and the training below it go on
-    for sent in course.sent:
+    for index, sent in enumerate(course.sent):
         is_direct = sent.reach in (Reach.ALL, Reach.UNKNOWN)
         if is_ended and not is_direct:
             continue
@@ -307,8 +321,12 @@ def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Proc
             is_ended = True
             continue
         below = pass_on(line, start, sent.signal)
-        is_ended = is_ended or any(one.fate in (Fate.DIES, Fate.KILLS) for one in below)
+        between = [_fate(one, sent.signal) for one in line[1:start]] if sent.reach is Reach.ALL else []
+        ends = (Fate.DIES, Fate.KILLS)
+        is_ended = is_ended or any(fate in ends for fate in (*between, *(one.fate for one in below)))
         if below[-1].signal is not None and below[-1].fate is Fate.GETS:
+            if any(later.signal == "KILL" for later in course.sent[index + 1 :]):
+                below = [Reception(one, None, Fate.UNKNOWN) for one in line[1:]]  # how long that leaves it is not known
             break
         if below[-1].fate in (Fate.FORWARDS, Fate.UNKNOWN) or below[-1].signal == "KILL":
             break

@@ -182,7 +182,9 @@ class Route:
                 arrival = Arrival(None, tuple(reasons))
             else:
                 inner = self._enter(behind_agent, (), last.signal)
-                arrival = replace(inner, reasons=(*reasons, *inner.reasons), has_next_run=has_next_run)
+                # Also where what it has started dies of the signal, and leaves the training behind.
+                is_ended = inner.signal is not None or inner.ends_all
+                arrival = replace(inner, reasons=(*reasons, *inner.reasons), has_next_run=has_next_run and is_ended)
         elif last.fate is Fate.IGNORES:
             arrival = Arrival(None, tuple(reasons), goes_on=True)
         else:

@@ -103,6 +103,8 @@ def _hidden_by_pipe(place: _Place) -> Masked | None:
 
 def _hidden_by_or_else(place: _Place) -> Masked | None:
     script, or_else = place.script, place.launch.or_else
+    if _takes_the_shells_place(place.launch):
+        return None
     if or_else is None or place.launch.and_then is not None or not _succeeds(or_else):
         return None
     if any(_within(step, or_else) and isinstance(step, Launch) and step.is_status_read for step in script.steps):
@@ -115,12 +117,17 @@ def _hidden_by_exit(place: _Place) -> Masked | None:
     script, launch, last = place.script, place.launch, place.script.steps[-1]
     if not isinstance(last, Exit) or last.status != "0" or last.is_conditional or last.in_loop:
         return None
-    if launch.is_conditional or launch.in_condition or launch.is_status_read:
+    if launch.is_conditional or launch.in_condition or launch.is_status_read or _takes_the_shells_place(launch):
         return None
     if launch.or_else is not None or launch.and_then is not None or script.option("errexit", launch):
         return None
     reader = _reader_at_the_end(place)
     return None if reader is None else Masked(Hider.EXIT, last.span, reader)
+
+
+def _takes_the_shells_place(launch: Launch) -> bool:
+    """Whether nothing that stands behind it is ever run."""
+    return launch.is_exec and launch.stages == 1 and not launch.in_subshell
 
 
 def _reader(place: _Place) -> Reader | None:
