@@ -314,6 +314,8 @@ class _Player:
 
     def _blocks(self, step: Wait) -> bool | None:
         """Whether a ``wait`` finds something to wait for."""
+        if any(self.naming.may_be_gone(target) for target in step.targets):
+            return None
         if self._covers(step):
             others = [one for one in self.script.launches if one.job is not None and one.job is not self.launch.job]
             return None if step.any_one and not all(one.is_watched for one in others) else True
@@ -338,6 +340,8 @@ class _Player:
         if state.phase is _Phase.BEFORE:
             return False, state
         if step.is_probe:
+            if state.phase is _Phase.AFTER and any(self.naming.may_be_gone(target) for target in step.targets):
+                raise _TooMany
             asks = any(self.naming.is_named(target) is True for target in step.targets)
             if state.phase is _Phase.AFTER and asks and step.in_loop and step.in_condition:
                 yield self._course(state, stays=True)

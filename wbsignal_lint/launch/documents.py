@@ -15,7 +15,7 @@ from wbsignal_lint.launch.facts import Runner
 from wbsignal_lint.launch.mapped import MappedText
 from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.shell_text import Redirect, ShellCommand, ShellText
-from wbsignal_lint.launch.submitting import WRITES, is_shell_word, program_of, runs_its_input, submitter_of, unquoted
+from wbsignal_lint.launch.submitting import is_shell_word, program_of, runs_its_input, submitter_of, unquoted
 from wbsignal_lint.launch.words import unquoted_document
 from wbsignal_lint.launch.wrappers import SCRIPT_READERS
 
@@ -144,9 +144,7 @@ def _becomes_yaml(command: ShellCommand) -> bool:
         from_input = words[-1] in ("-", "-f", "--filename", "-f-", "--filename=-") or "-" in words
         if words[0].rpartition("/")[2] in _READS_YAML and from_input:
             return True
-        targets = [
-            redirect.target.text for redirect in one.redirects if redirect.operator in WRITES and redirect.target
-        ]
+        targets = [redirect.target.text for redirect in one.redirects if redirect.writes and redirect.target]
         if program_of(one) == "tee":
             targets += words[1:]
         if any(unquoted(target).endswith((".yaml", ".yml")) for target in targets):
@@ -171,7 +169,7 @@ def _passes_on(command: ShellCommand) -> bool:
 
 def _writes_script(redirect: Redirect, shell: ShellText, *, looks_like_one: bool) -> bool:
     return (
-        redirect.operator in WRITES
+        redirect.writes
         and redirect.target is not None
         and _is_script_file(redirect.target.text, shell, looks_like_one=looks_like_one)
     )

@@ -75,6 +75,13 @@ class Naming:
         """
         return self.is_pid(name) and self.launch.stage + 1 == self.launch.stages
 
+    def may_be_gone(self, target: Target) -> bool:
+        """Whether an operand is the pid of a pipeline's last command, which does not read what the training prints."""
+        one_pid = target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB)
+        is_before = self.launch.stage + 1 < self.launch.stages
+        prints_elsewhere = any(one.writes for one in self.launch.redirects)
+        return one_pid and is_before and prints_elsewhere and self.is_named(target) is not False
+
     def kept(self, target: Target) -> list[Capture]:
         """Return where the variable of an operand gets its pids."""
         if target.kind is not TargetKind.VARIABLE:
@@ -111,7 +118,8 @@ class Naming:
         if named is None:
             return Reach.UNKNOWN
         if target.name.startswith("%") and self.shell == "dash" and not monitor:
-            return None  # it sends to a process group, and there is none
+            # It sends to a process group, and there is none, unless the program makes itself one.
+            return None if self._keeps_group() else Reach.UNKNOWN
         if target.is_group:
             if monitor:
                 return Reach.ALL if self._keeps_group() else Reach.UNKNOWN

@@ -163,8 +163,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
             continue  # `python -m wandb agent` is one process
         passing = PASSING.get(runner.name, Passing(Manner.UNKNOWN))
         if runner is launch.command.runners[0] and _may_be_keyword(runner) and not launch.is_exec:
-            if script.shell not in _MAY_BE_DASH:
-                continue
+            if script.shell not in _MAY_BE_DASH and launch.job is None:
+                continue  # in the background a shell of its own does the timing
             passing = Passing(Manner.UNKNOWN) if script.shell == "sh" else passing
         if runner.name == "setsid" and line and not script.option("monitor", launch):
             continue  # it forks only as the leader of a process group, as whom no script starts anything by itself

@@ -116,6 +116,11 @@ class Redirect:
     span: Span | None = None
     """The whole of it, its file descriptor included; ``None`` for a here-string."""
 
+    @property
+    def writes(self) -> bool:
+        """Whether it sends output to a file."""
+        return self.operator in (">", ">>", ">|", "&>", "&>>")
+
 
 @dataclass(eq=False)
 class ShellCommand:

@@ -9,10 +9,8 @@ from wbsignal_lint.launch.running import is_script_name
 from wbsignal_lint.launch.shell_text import ShellCommand, ShellText
 from wbsignal_lint.launch.wrappers import MENTIONS, SCRIPT_READERS, SHELLS
 
-__all__ = ["WRITES", "is_shell_word", "program_of", "runs_its_input", "submitter_of", "unquoted"]
+__all__ = ["is_shell_word", "program_of", "runs_its_input", "submitter_of", "unquoted"]
 
-WRITES = frozenset({">", ">>", ">|", "&>", "&>>"})
-"""The redirections that write to a file."""
 _QUOTES = str.maketrans("", "", "'\"{}")
 _LEAVE_IT_AS_IT_IS = frozenset(
     {"sbatch", "chmod", "rm", "mkdir", "cat", "echo", "printf", "tee", "ls", "cp", "head", "test", "[", "[["}
@@ -49,7 +47,7 @@ def _written_by(command: ShellCommand) -> Iterator[str]:
     """Yield the files, as named in the script, that what a command gets or prints is written to."""
     for one in (command, *(later for later in command.pipeline.commands if later.stage > command.stage)):
         for redirect in (*one.redirects, *one.outer_redirects):
-            if redirect.operator in WRITES and redirect.target is not None:
+            if redirect.writes and redirect.target is not None:
                 yield _file(redirect.target.text)
         if program_of(one) == "tee":
             yield from (_file(word.text) for word in one.words[1:] if not word.text.startswith("-"))
