@@ -143,6 +143,64 @@ CASES = {
         None,
         False,
     ),
+    "interrupt to exec in the background": (
+        "bash",
+        f"trap 'kill -INT $PID' TERM\nexec {START}{WAIT}{WAIT}",
+        "TERM",
+        "INT",
+        False,
+    ),
+    "time is no process": (
+        "bash",
+        "trap 'kill -15 $(jobs -p); wait' EXIT\ntime python train_qa.py\n",
+        "TERM",
+        "TERM",
+        None,
+    ),
+    "time in the background is a shell": (
+        "bash",
+        f"trap 'kill -TERM $PID' TERM\ntime {START}{WAIT}{WAIT}",
+        "TERM",
+        None,
+        None,
+    ),
+    "group that the subshell above is killed with": (
+        "bash",
+        "trap 'trap \"\" TERM; kill 0; wait' TERM\n( python train_qa.py; echo over ) &\nwait\nwait\n",
+        "TERM",
+        "TERM",
+        None,
+    ),
+    "SIGKILL to a shell above": (
+        "bash",
+        "trap 'kill -KILL $PID; exit' TERM\nbash -c 'python train_qa.py; echo over' &\nPID=$!\nwait\n",
+        "TERM",
+        None,
+        True,
+    ),
+    "pid of a tee that reads nothing": (
+        "bash",
+        f"{TRAP}python train_qa.py > out | tee log &\nPID=$!\nwhile kill -0 $PID; do\n  sleep 1\ndone\nsleep 60\n",
+        "TERM",
+        None,
+        None,
+    ),
+}
+# What depends on more than the script tells: "unknown" is right, and anything else was wrong once.
+NOT_KNOWN = {
+    # name: (shell, script, signal)
+    "set -u ends a trap that uses a pid too early": (
+        "bash",
+        "set -u\ntrap 'kill -TERM $OTHER; kill -TERM $PID' TERM\n" + START + WAIT + WAIT,
+        "TERM",
+    ),
+    "hang-up under nohup": ("bash", f"trap 'kill -HUP $PID' TERM\nnohup {START}{WAIT}{WAIT}", "TERM"),
+    "pid that dash has lost": (
+        "dash",
+        "trap 'echo got it' TERM\npython train_qa.py &\nPID=$(jobs -p)\ntail --pid=$PID -f /dev/null\nsleep 60\n",
+        "TERM",
+    ),
+    "SIGKILL close behind": ("bash", f"trap 'kill -TERM $PID; kill -KILL $PID' TERM\n{START}{WAIT}{WAIT}", "TERM"),
 }
 
 
@@ -165,6 +223,15 @@ def test_the_facts_say_what_the_shell_does(name: str, drill: Drill) -> None:
     assert measured.told == told, drilled.output
     assert is_left is None or measured.is_left is is_left, drilled.output
     assert said == Answer(told, is_left)
+
+
+@pytest.mark.parametrize("name", NOT_KNOWN)
+def test_the_facts_do_not_guess(name: str) -> None:
+    shell, text, signal = NOT_KNOWN[name]
+    written = Written(shell, {"job.sh": f"#!/bin/{shell}\nexport WANDB_PROJECT=demo\n{text}"})
+    (route,) = routes_to(written, read(written).scripts[0], "train_qa.py")
+
+    assert said_answer(route, signal) is None
 
 
 def test_which_shell_sh_is_makes_a_difference_that_the_facts_do_not_know(drill: Drill) -> None:

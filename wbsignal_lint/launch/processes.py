@@ -325,8 +325,9 @@ def _delivery(script: ShellScript, launch: Launch, signal: str, line: tuple[Proc
         ends = (Fate.DIES, Fate.KILLS)
         is_ended = is_ended or any(fate in ends for fate in (*between, *(one.fate for one in below)))
         if below[-1].signal is not None and below[-1].fate is Fate.GETS:
-            if any(later.signal == "KILL" for later in course.sent[index + 1 :]):
-                below = [Reception(one, None, Fate.UNKNOWN) for one in line[1:]]  # how long that leaves it is not known
+            if any(later.signal != sent.signal for later in course.sent[index + 1 :]):
+                # SIGKILL close behind leaves it no time, and of two signals the kernel may deliver the later first.
+                below = [Reception(one, None, Fate.UNKNOWN) for one in line[1:]]
             break
         if below[-1].fate in (Fate.FORWARDS, Fate.UNKNOWN) or below[-1].signal == "KILL":
             break
