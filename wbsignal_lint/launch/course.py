@@ -276,7 +276,7 @@ class _Player:
             and (until := tail_waits_for(" ".join(word.literal.text for word in step.command.words), self.naming))
             is not None
         ):
-            if until is False:
+            if until is False or any(trap.early for trap in state.traps.values()):
                 raise _TooMany
             if state.phase is _Phase.AFTER:
                 yield self._course(state, stays=True)
@@ -409,6 +409,10 @@ class _Player:
             # The shell waits for the command, and goes on unless that was ended by SIGINT, too.
             yield Course(Met.IGNORES, stays=True if held is None else None)
             return
+        if "EXIT" in state.traps and any(
+            trap.action is Action.RESET and self.signal in trap.signals for trap in self.script.traps
+        ):
+            raise _TooMany  # bash runs the trap for EXIT then, but not for a signal that was trapped before
         yield from self._leave(
             replace(state, met=Met.DIES, at_exit=state.at_exit or self.signal == "KILL"), by_signal=True
         )

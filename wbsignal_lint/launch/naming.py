@@ -76,7 +76,12 @@ class Naming:
         return self.is_pid(name) and self.launch.stage + 1 == self.launch.stages
 
     def may_be_gone(self, target: Target) -> bool:
-        """Whether an operand is the pid of a pipeline's last command, which does not read what the training prints."""
+        """Whether an operand is the pid of a pipeline's last command, which does not read what the training prints.
+
+        Or, in dash, of what ``$(jobs -p)`` does not find.
+        """
+        if self.shell == "dash" and any(one.from_list for one in self.kept(target)):
+            return True
         one_pid = target.kind in (TargetKind.VARIABLE, TargetKind.FILE, TargetKind.JOB)
         is_before = self.launch.stage + 1 < self.launch.stages
         prints_elsewhere = any(one.writes for one in self.launch.redirects)
@@ -120,7 +125,7 @@ class Naming:
         if target.name.startswith("%") and self.shell == "dash" and not monitor:
             # It sends to a process group, and there is none, unless the program makes itself one.
             return None if self._keeps_group() else Reach.UNKNOWN
-        if target.is_group:
+        if target.is_group or (target.name.startswith("%") and monitor):
             if monitor:
                 return Reach.ALL if self._keeps_group() else Reach.UNKNOWN
             runners = [runner.name for runner in self.launch.command.runners]
