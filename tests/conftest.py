@@ -12,7 +12,15 @@ import pytest
 
 from tests.support import SCRIPT, lint_here
 from tests.truth.outcome_counts import pytest_terminal_summary  # noqa: F401  a hook: pytest finds it here
+from wbsignal_lint.drill.processes import default_dispositions
 from wbsignal_lint.settings import nearest_settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_ignored_signals() -> Iterator[None]:
+    """Let every drill begin as it would in a terminal, though the tests themselves run behind ``nohup`` or ``&``."""
+    with default_dispositions():
+        yield
 
 
 @pytest.fixture

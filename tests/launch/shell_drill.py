@@ -199,7 +199,8 @@ class _Run:
                     (os.POSIX_SPAWN_DUP2, output.fileno(), 2),
                 ],
                 setsid=True,
-                setsigdef=[signal.SIGPIPE],
+                # What was started in the background has SIGINT ignored, and hands that on.
+                setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
             )
 
     def reap(self) -> None:

@@ -96,7 +96,7 @@ class OutOfSlurmReach(LaunchRule):
             has_traps, sources_unknown = bool(job.traps), job.sources_unknown
             for started in job.started:
                 if has_traps and started.first.job is None:
-                    continue  # the trap runs too late for it (WBS404)
+                    continue  # the trap runs (WBS404) or is set (WBS406) too late for it
                 if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
                     continue
                 if job.has_step_instead_of(started):

@@ -8,6 +8,7 @@ from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Severity
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.running import CLIENTS
+from wbsignal_lint.launch.steps import Launch
 from wbsignal_lint.rules.base import LaunchRule
 
 __all__ = ["SweepCancelKills"]
@@ -64,9 +65,16 @@ class SweepCancelKills(LaunchRule):
 
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every `--cancel` of a sweep."""
+        trapped = (
+            step.command
+            for script in launch.scripts
+            for trap in script.traps
+            for step in trap.steps
+            if isinstance(step, Launch)
+        )
         calls = [
             command
-            for command in launch.commands
+            for command in (*launch.commands, *trapped)
             if len(command.words) >= 3
             and command.words[0].program in CLIENTS
             and command.words[1].value == "sweep"

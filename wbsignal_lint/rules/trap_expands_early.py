@@ -9,7 +9,18 @@ from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Rela
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.processes import Fate, Kind, deliver, reaches
 from wbsignal_lint.launch.shell_text import Job
-from wbsignal_lint.launch.steps import Action, Capture, Early, Kill, Launch, ShellScript, TargetKind, Trap
+from wbsignal_lint.launch.steps import (
+    Action,
+    Capture,
+    Early,
+    Kill,
+    Launch,
+    Requeue,
+    ShellScript,
+    Source,
+    TargetKind,
+    Trap,
+)
 from wbsignal_lint.launch.waiting import waits_for
 from wbsignal_lint.rules.base import LaunchRule
 
@@ -24,13 +35,14 @@ class TrapExpandsEarly(LaunchRule):
     ## What it finds
 
     `trap "kill $PID" SIGNAL` with a pid that the script only gets later, by `PID=$!`, `echo $! > file` or `jobs -p`;
-    and a trap for a background training that is set only when the script has already waited for it.
+    and a trap that is set only when the training which it signals or requeues is over: behind the `wait` for it, or
+    behind its command in the foreground, where nothing is started afterwards.
 
     ## Why it matters
 
     Double quotes expand `$PID` at once. Before the training is started that is nothing, so the trap will run `kill`
-    without a pid: it prints its usage, and the training is never told. A trap that is set behind the `wait` is not
-    there while the training runs: the signal ends the shell instead.
+    without a pid: it prints its usage, and the training is never told. A trap that is set behind the training is not
+    there while it runs: the signal ends the shell instead.
 
     ## Example
 
@@ -61,7 +73,8 @@ class TrapExpandsEarly(LaunchRule):
 
     ## Leaves alone
 
-    Traps that are set when the pid is known, and escaped `\$PID`; variables that get no pid in the file.
+    Traps that are set when the pid is known, and escaped `\$PID`; variables that get no pid in the file; late traps
+    with anything behind them that they may be for.
 
     ## Source
 
@@ -103,8 +116,18 @@ class TrapExpandsEarly(LaunchRule):
 
     def _late(self, script: ShellScript, trap: Trap) -> Diagnostic | None:
         """Find out whether the script has waited for all that the trap is for when it sets it."""
+        if trap.in_loop or trap.is_conditional:
+            return None
         at = script.index(trap)
         kills = [step for step in trap.steps if isinstance(step, Kill) and not step.is_probe]
+        told = _told(trap)
+        acts = bool(kills) or any(isinstance(step, Requeue) for step in trap.steps)
+        for one in script.watched if acts and _is_all_over(script, at) else ():
+            if not one.is_foreground or one.in_loop or script.index(one) > at:
+                continue
+            delivery = deliver(script, one, told)
+            if delivery is not None and delivery.fate_of(Kind.SHELL) is Fate.DIES:
+                return self._too_late(trap, one)
         guarded = [
             one
             for one in script.watched
@@ -112,7 +135,7 @@ class TrapExpandsEarly(LaunchRule):
             and one.job.outer is None  # a subshell waits for its own jobs
             and any(reaches(script, kill, one) for kill in kills)
         ]
-        if not guarded or trap.in_loop or trap.is_conditional:
+        if not guarded:
             return None
         for one in guarded:
             waits = waits_for(script, one)
@@ -120,16 +143,31 @@ class TrapExpandsEarly(LaunchRule):
                 return None
             if any(wait.any_one for wait in waits):
                 return None
-            delivery = deliver(script, one, _told(trap))
+            delivery = deliver(script, one, told)
             if delivery is None or delivery.fate_of(Kind.SHELL) is not Fate.DIES:
                 return None  # an earlier trap is there until then
+        return self._too_late(trap, guarded[0])
+
+    def _too_late(self, trap: Trap, launch: Launch) -> Diagnostic:
         return self.at(
             trap.span,
-            "this trap is set when the script has already waited for what it signals: until then the signal ends the "
-            "shell, and the training is not told",
-            outcome=describe_outcome(f"SIG{_told(trap)}", False, None),
-            related=(Related(guarded[0].span, "what it is for"),),
+            f"this trap is set when the {launch.what} that it is for is over: until then SIG{_told(trap)} ends the "
+            "shell and the trap does not run",
+            # SLURM tells srun's tasks itself when the shell has left.
+            outcome="" if launch.is_run_by("srun") else describe_outcome(f"SIG{_told(trap)}", False, None),
+            related=(Related(launch.span, "what it is for"),),
         )
+
+
+_STARTS_NOTHING = frozenset({"echo", "printf", "date", "touch", "true", ":", "hostname", "mkdir", "mv", "cp", "rm"})
+
+
+def _is_all_over(script: ShellScript, at: int) -> bool:
+    """Whether nothing runs at a place or behind it that a trap set there could be for."""
+    return not any(
+        isinstance(step, Source) or (isinstance(step, Launch) and step.program not in _STARTS_NOTHING)
+        for step in script.steps[at:]
+    ) and not any(launch.job is not None for launch in script.launches)
 
 
 def _told(trap: Trap) -> str:
