@@ -33,7 +33,11 @@ def name_of(project: Path) -> str:
 
 
 def files_of(project: Path) -> dict[str, str]:
-    return {path.relative_to(project).as_posix(): read_source(path) for path in sorted(project.rglob("*.py"))}
+    return {
+        path.relative_to(project).as_posix(): read_source(path)
+        for path in sorted(project.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def findings(project: Path, *paths: str) -> list[tuple[str, int, str]]:

@@ -53,7 +53,8 @@ def gate_passes(data: bytes, kind: Kind) -> bool:
     """Return whether the bytes of a file are worth decoding: whether they mention what the rules speak of."""
     if kind is Kind.PYTHON:
         return script_gate.bytes_pass_with_imports(data) or launch_gate.python_bytes_pass(data)
-    if launch_gate.bytes_pass(data, None if kind is Kind.SHELL else kind.value):
+    host = None if kind is Kind.SHELL else kind.value
+    if launch_gate.bytes_pass(data, host) or launch_gate.may_start_training(data, host):
         return True
     return kind in (Kind.NOTEBOOK, Kind.DOCUMENTATION) and script_gate.bytes_pass(data)
 

@@ -153,29 +153,42 @@ def launch_file_of(text: str, path: Path | None = None, host: str | None = None)
     Raises:
         Unreadable: the script is nested too deep.
     """
-    if not launch_gate.bytes_pass(text.encode("utf-8", "surrogatepass"), host):
+    data = text.encode("utf-8", "surrogatepass")
+    if not launch_gate.bytes_pass(data, host) and not (
+        launch_gate.may_start_training(data, host) and _names_training(text, path, surely=True)
+    ):
         return None
+    from wbsignal_lint.launch.in_play import speaks_of_wandb
     from wbsignal_lint.launch.lookup import lookup_beside, text_beside
     from wbsignal_lint.launch.reader import read_launch
+    from wbsignal_lint.script.opening import surely_records
 
     text_of = None if path is None else functools.partial(text_beside, path)
+    # Many scripts record by an option only. Where nothing here speaks of W&B, it has to be every call of them.
+    uses_wandb = lookup_beside(path, None if speaks_of_wandb(text) else surely_records)
     try:
-        return with_enough_stack(
-            lambda: replace(read_launch(text, lookup_beside(path), host, text_of=text_of), path=path)
-        )
+        return with_enough_stack(lambda: replace(read_launch(text, uses_wandb, host, text_of=text_of), path=path))
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None
 
 
-def _names_training(text: str, path: Path | None) -> bool:
-    """Whether Python that launches speaks of wandb, or names a file of its project that does."""
+def _names_training(text: str, path: Path | None, *, surely: bool) -> bool:
+    """Whether a launch file speaks of wandb, or names a file of its project that does.
+
+    With ``surely`` a Python file has to open a run in every call.
+    """
     if "wandb" in text.lower():
         return True
     if path is None:
         return False
     from wbsignal_lint.launch.lookup import text_beside
+    from wbsignal_lint.script.opening import surely_records
 
-    return any("wandb" in (text_beside(path, name) or "").lower() for name in launch_gate.scripts_named(text))
+    for name in launch_gate.scripts_named(text):
+        named = text_beside(path, name) or ""
+        if surely_records(named) if surely and name.endswith(".py") else "wandb" in named.lower():
+            return True
+    return False
 
 
 def python_launch_file_of(text: str, tree: ast.Module, path: Path | None = None) -> LaunchFile | None:
@@ -186,7 +199,7 @@ def python_launch_file_of(text: str, tree: ast.Module, path: Path | None = None)
     """
     if not launch_gate.python_bytes_pass(text.encode("utf-8", "surrogatepass")):
         return None
-    if not launch_gate.python_tree_passes(tree) and not _names_training(text, path):
+    if not launch_gate.python_tree_passes(tree) and not _names_training(text, path, surely=False):
         return None
     depth = depth_of(tree)
     if depth > _MAX_DEPTH:

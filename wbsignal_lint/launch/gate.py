@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-__all__ = ["bytes_pass", "python_bytes_pass", "python_tree_passes", "scripts_named"]
+__all__ = ["bytes_pass", "may_start_training", "python_bytes_pass", "python_tree_passes", "scripts_named"]
 
 # The client installs itself under two names, `wandb` and `wb`. The program and its command need not stand side by side
 # (`WANDB=wandb; $WANDB agent`, `wandb \` + newline + `agent`), so each is looked for on its own.
@@ -26,7 +26,7 @@ _PYTHON_LOSES = re.compile(rb"\.kill\(|killpg|SIGKILL|\.terminate\(|send_signal|
 _PYTHON_CHECKS = (b"|", b"shell=True", b"check")
 _PYTHON_NAMES = re.compile(rb"\.(?:py|sh|bash)\b|[\"' ]-m\b")
 _AGENT = re.compile(r"\bagent\b")
-_SCRIPT = re.compile(r"[\w./-]*\w\.(?:py|sh|bash)\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
+_SCRIPT = re.compile(r"(?<![\w./-])[\w./-]*\w\.(?:py|sh|bash)\b|(?<![\w-])-m[\"', ]+([A-Za-z_][\w.]*)")
 _MAX_SCRIPTS = 50
 """Names of Python files in one file that are looked for."""
 
@@ -44,8 +44,14 @@ def bytes_pass(data: bytes, host: str | None = None) -> bool:
         return True  # a sweep, which need not speak of wandb
     if b"wandb" not in data.lower():
         return False
-    if b"--cancel" in data:
-        return True
+    return b"--cancel" in data or may_start_training(data, host)
+
+
+def may_start_training(data: bytes, host: str | None = None) -> bool:
+    """Tell whether the bytes of a launch file run Python or scripts and do something by which their end can be lost.
+
+    Whether W&B records what they run may be said by the files that they name alone.
+    """
     if _TRAINS.search(data) is None:
         return False
     return (

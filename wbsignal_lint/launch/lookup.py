@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from wbsignal_lint.launch.trainers import UsesWandb
@@ -15,20 +18,23 @@ _MAX_SIZE = 2_000_000
 _ENDS_PROJECT = (".git", "pyproject.toml", "setup.py")
 
 
-def lookup_beside(launch_file: Path | None) -> UsesWandb | None:
+def lookup_beside(launch_file: Path | None, opens_run: Callable[[str], bool] | None = None) -> UsesWandb | None:
     """Return what tells of a path, as a launch file writes it, whether that Python file uses wandb.
 
     It answers ``True`` or ``None``: a file that does not speak of wandb itself may import one that does.
 
     Args:
         launch_file: where the launch file is, absolute; ``None`` gives ``None``.
+        opens_run: asked about the text of a file that speaks of wandb; ``None``: it is enough that it does.
     """
     if launch_file is None:
         return None
 
     def uses_wandb(script: str) -> bool | None:
         data = _read(launch_file, script)
-        return True if data is not None and b"wandb" in data else None
+        if data is None or b"wandb" not in data.lower():
+            return None
+        return True if opens_run is None or opens_run(data.decode("utf-8", "replace")) else None
 
     return uses_wandb
 
@@ -42,20 +48,22 @@ def text_beside(launch_file: Path, name: str) -> str | None:
 def _read(launch_file: Path, name: str) -> bytes | None:
     if "\0" in name or name.startswith(("-", "~")):
         return None
-    for folder in _folders(launch_file):
-        path = folder / name
+    for folder in _folders(launch_file.parent):
+        path = os.path.join(folder, name)
         try:
-            if path.is_file() and path.stat().st_size <= _MAX_SIZE:
-                return path.read_bytes()
+            status = os.stat(path)
+            if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_SIZE:
+                with open(path, "rb") as file:
+                    return file.read()
         except (OSError, ValueError):
             continue
     return None
 
 
 @functools.lru_cache(maxsize=64)
-def _folders(launch_file: Path) -> tuple[Path, ...]:
+def _folders(folder: Path) -> tuple[Path, ...]:
     """Return where to look: the launch file's folder and those above it, up to the root of its project."""
-    folders = [launch_file.parent]
+    folders = [folder]
     while len(folders) <= _PARENTS and not any((folders[-1] / name).exists() for name in _ENDS_PROJECT):
         if folders[-1].parent == folders[-1]:
             break

@@ -67,7 +67,7 @@ def trainer_of(command: Command, uses_wandb: UsesWandb | None, *, mentions_wandb
         told = is_told_to_record(command.words) and not _says_no_training(name, is_module=is_module)
         if not told and not (mentions_wandb and _says_training(name, command.words, is_module=is_module)):
             return None
-    elif not looked_up or _says_other_work(name, is_module=is_module):
+    elif not looked_up or _says_other_work(name, is_module=is_module, mentions_wandb=mentions_wandb):
         return None
     stem = word.literal[len(word.literal) - len(name.rpartition("/")[2]) :]  # its folder may stand in a variable
     return Trainer(command, stem.span, None if is_module else name, file, starters)
@@ -124,10 +124,14 @@ def _says_no_training(name: str, *, is_module: bool) -> bool:
     return _OTHER_WORK.search(stem) is not None or _OTHER_RUNS.search(stem) is not None
 
 
-def _says_other_work(name: str, *, is_module: bool) -> bool:
-    """Whether a script that uses wandb is named as one that evaluates or plots what others have trained."""
+def _says_other_work(name: str, *, is_module: bool, mentions_wandb: bool) -> bool:
+    """Whether a script that uses wandb is named as one that evaluates or plots what others have trained.
+
+    Where the launch file does not speak of wandb, any other work will do.
+    """
     stem = _stem(name, is_module=is_module)
-    return _LATER_WORK.search(stem) is not None and _TRAINS.search(stem) is None
+    patterns = (_LATER_WORK,) if mentions_wandb else (_LATER_WORK, _OTHER_WORK, _OTHER_RUNS)
+    return _TRAINS.search(stem) is None and any(pattern.search(stem) is not None for pattern in patterns)
 
 
 def _stem(name: str, *, is_module: bool) -> str:
