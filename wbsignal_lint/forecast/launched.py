@@ -224,6 +224,8 @@ def row_of(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row], *, 
         end: what becomes of a training that is not told.
     """
     scenario = Scenario.SIGINT if sent == "INT" and not event else Scenario.SIGNAL
+    if arrival.ignored is not None:
+        arrival = _taken_up(arrival, arrival.ignored, rows)
     way = "; ".join(arrival.reasons)
     if not arrival.is_known:
         return Row(scenario, f"SIG{sent}", UNKNOWN, (Outcome(UNKNOWN, UNKNOWN, UNKNOWN, way),), event=event)
@@ -251,6 +253,17 @@ def row_of(event: str, sent: str, arrival: Arrival, rows: Mapping[str, Row], *, 
         replace(outcome, why="; ".join(part for part in (way, outcome.why) if part)) for outcome in own.outcomes
     )
     return Row(scenario, f"SIG{sent}", own.handler_run, outcomes + next_run, event=event)
+
+
+def _taken_up(arrival: Arrival, signal: str, rows: Mapping[str, Row]) -> Arrival:
+    """Return what becomes of a signal that the training has ignored from its start: a handler is set all the same."""
+    own = rows.get(f"SIG{signal}")
+    if own is not None and own.handler_run is True:
+        return replace(arrival, goes_on=False, signal=signal)
+    words = f"SIG{signal} is ignored there from the start"
+    if own is not None and own.handler_run is not False:
+        return replace(arrival, is_known=False, reasons=(*arrival.reasons, f"{words}, unless there is a handler"))
+    return replace(arrival, reasons=(*arrival.reasons, words))
 
 
 def _with(row: Row, why: str) -> tuple[Outcome, ...]:

@@ -15,7 +15,7 @@ from wbsignal_lint.diagnostics import Edit, Span
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner
 from wbsignal_lint.launch.running import CLIENTS
-from wbsignal_lint.launch.steps import Action, Exit, Kill, Launch, Requeue, ShellScript, Source, Step, Trap
+from wbsignal_lint.launch.steps import Action, Exit, Kill, Launch, Requeue, ShellScript, Source, Step, Trap, Wait
 from wbsignal_lint.launch.wrappers import SHELLS
 
 __all__ = [
@@ -155,6 +155,11 @@ class BatchJob:
         return all(_tells_nobody(trap, self.script.source.text) for trap in self.traps) and not any(
             isinstance(step, Kill) and not step.is_probe for step in self.script.steps
         )
+
+    @property
+    def traps_only_signal(self) -> bool:
+        """Whether all that its traps do is to signal others, to wait for them, to say something and to leave."""
+        return all(_tells_nobody(trap, self.script.source.text, (Kill, Wait)) for trap in self.traps)
 
     @property
     def tells_at_exit(self) -> bool:
@@ -324,7 +329,8 @@ def gives_way(program: str) -> bool:
     return passing is not None and passing.manner is Manner.REPLACED
 
 
-def _tells_nobody(trap: Trap, script: str) -> bool:
+def _tells_nobody(trap: Trap, script: str, but: tuple[type[Step], ...] = ()) -> bool:
+    """Whether all steps of a trap are such that nobody is told of the signal, ``but`` those of some kinds."""
     if trap.action is not Action.RUN or trap.body is None:
         return False
     body = trap.body.text.strip()
@@ -332,7 +338,8 @@ def _tells_nobody(trap: Trap, script: str) -> bool:
     if function is not None:
         body = re.split(r"(?m)^[ \t]*\}|[;\s]\}", script[function.end() :], maxsplit=1)[0]
     return _LEAVES_A_SIGN.search(body) is None and all(
-        isinstance(step, Exit) or (isinstance(step, Launch) and step.program in _TELLS_NOBODY) for step in trap.steps
+        isinstance(step, (Exit, *but)) or (isinstance(step, Launch) and step.program in _TELLS_NOBODY)
+        for step in trap.steps
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "script_run_by",
     "script_started",
     "trainer_resumes",
+    "trainer_text",
 ]
 
 _MAX_SCRIPTS = 4
@@ -81,10 +82,15 @@ def script_run_by(launch_file: LaunchFile, launch: Launch) -> tuple[str, ShellSc
 
 def trainer_resumes(launch_file: LaunchFile, launch: Launch) -> bool:
     """Whether the file of a training says that a restart goes on with its run; ``False`` too where it is not found."""
-    if launch_file.path is None or launch.trainer is None or launch.trainer.file is None:
-        return False
-    text = text_beside(launch_file.path, launch.trainer.file)
+    text = trainer_text(launch_file, launch)
     return text is not None and speaks_of_resuming(text)
+
+
+def trainer_text(launch_file: LaunchFile, launch: Launch) -> str | None:
+    """Return the text of a training's script; ``None`` where it is not found."""
+    if launch_file.path is None or launch.trainer is None or launch.trainer.file is None:
+        return None
+    return text_beside(launch_file.path, launch.trainer.file)
 
 
 def keeper_beside(

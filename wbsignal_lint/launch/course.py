@@ -98,6 +98,8 @@ class _State:
     sent: tuple[Sent, ...] = ()
     takes_time: bool = False
     """Whether the shell has spent time after the signal, nobody knows how much."""
+    trains_again: bool = False
+    """Whether another training has run since: what is sent behind it comes much later than the signal."""
     interrupted: Step | None = None
     """The ``wait`` or ``sleep`` in which the signal came."""
     at_exit: bool = False
@@ -284,7 +286,8 @@ class _Player:
                 yield from self._hit(index, state, None)
             return True, state
         if state.phase is _Phase.AFTER:
-            return False, replace(state, takes_time=True)
+            trains = isinstance(step, Launch) and step.is_watched
+            return False, replace(state, takes_time=True, trains_again=state.trains_again or trains)
         if not isinstance(step, Launch):
             return False, state
         if step.program in _NAPS:
@@ -308,6 +311,9 @@ class _Player:
                 yield from self._hit(index, state, step)
             return blocks, state
         if blocks and self._covers(step):
+            at_exit = state.traps.get("EXIT")
+            if state.sent and self.launch.in_subshell and at_exit is not None and any(at_exit.each(Kill)):
+                raise _TooMany  # the subshell that is waited for may be gone, and the training is told in the end
             yield self._course(state, stays=True)
             return True, state
         return False, replace(state, takes_time=state.takes_time or blocks is not False)
@@ -351,7 +357,7 @@ class _Player:
         fails: bool | None = self.shell == "dash" and step.fails_in_dash
         for target in () if fails else step.targets:
             if target.kind in (TargetKind.SELF, TargetKind.GROUP):
-                if state.phase is not _Phase.AFTER or step.signal is None:
+                if state.phase is not _Phase.AFTER or state.trains_again or step.signal is None:
                     raise _TooMany
                 if target.kind is TargetKind.GROUP:
                     state = replace(
@@ -362,7 +368,7 @@ class _Player:
             if reach is None:
                 fails = fails or self.naming.is_nobody(target, monitor=monitor)
                 continue
-            if state.phase is not _Phase.AFTER:
+            if state.phase is not _Phase.AFTER or state.trains_again:
                 raise _TooMany
             fails = None if reach is Reach.UNKNOWN else fails
             state = replace(state, sent=(*state.sent, Sent(step.signal, reach)))

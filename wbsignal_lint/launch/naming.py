@@ -129,7 +129,8 @@ class Naming:
             if monitor:
                 return Reach.ALL if self._keeps_group() else Reach.UNKNOWN
             runners = [runner.name for runner in self.launch.command.runners]
-            is_leader = runners[:1] == ["setsid"] and self.launch.job is not None and self.launch.job.form == "command"
+            job = self.launch.job
+            is_leader = runners[:1] == ["setsid"] and job is not None and job.form == "command" and job in target.jobs
             if is_leader and "timeout" not in runners and self.launch.is_watched:
                 return Reach.ALL
             return None if self._keeps_group() else Reach.UNKNOWN

@@ -14,7 +14,7 @@ from wbsignal_lint.launch.facts import AgentCommand, Forwarding, Runner
 from wbsignal_lint.launch.naming import Reach, starts_in_front
 from wbsignal_lint.launch.passing import ELSEWHERE, PASSING, Manner, Passing, passing_of
 from wbsignal_lint.launch.reaching import kills_of, reaches
-from wbsignal_lint.launch.steps import Launch, ShellScript, Trap
+from wbsignal_lint.launch.steps import Action, Launch, ShellScript, Trap
 
 __all__ = [
     "Delivery",
@@ -75,8 +75,8 @@ class Process:
     agent: AgentCommand | None = None
     ignores_interrupt: bool | None = False
     """Started with ``&`` by a shell without job control: SIGINT is ignored from the start. ``None``: not known."""
-    ignores_hangup: bool = False
-    """Started by ``nohup``: SIGHUP is ignored, unless it has a handler for it."""
+    ignored: frozenset[str] = frozenset()
+    """Signals that it ignores unless it has a handler for them: SIGHUP below ``nohup``, and those of ``trap ''``."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,7 @@ def ends_agent(process: Process, signal: str | None) -> bool:
 
 
 _MAY_BE_DASH = ("sh", "dash", "ash")
+_PREEMPTION_SIGNALS = ("TERM", "USR1", "USR2", "HUP", "QUIT")
 
 
 def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
@@ -158,6 +159,9 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         in_background = {"dash": True, "ash": True, "bash": False}.get(script.shell or "")
     elif in_background and launch.is_exec:
         in_background = None if script.shell in _MAY_BE_DASH else False  # bash takes it back for `exec … &`
+    ignoring = _ignoring(script, launch, "INT")
+    if ignoring is not None:
+        in_background = None if ignoring.is_conditional else True
     for runner in launch.command.runners:
         if runner.name.startswith("python"):
             continue  # `python -m wandb agent` is one process
@@ -183,11 +187,30 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))
     else:
         line.append(Process(Kind.OTHER, launch.program or "?", launch.span, ignores_interrupt=in_background))
-    if "nohup" not in names:
-        return tuple(line)
-    inside = {runner.span for runner in launch.command.runners[: names.index("nohup")]}
-    shells = (Kind.SHELL, Kind.SUBSHELL)
-    return tuple(one if one.kind in shells or one.span in inside else replace(one, ignores_hangup=True) for one in line)
+    ignored = frozenset(name for name in _PREEMPTION_SIGNALS if _ignoring(script, launch, name) is not None)
+    hung_up = names.index("nohup") if "nohup" in names else len(names)
+    outside = {runner.span for runner in launch.command.runners[:hung_up]}
+    below = ignored if hung_up == len(names) else ignored | {"HUP"}
+    return tuple(
+        one if one.kind is Kind.SHELL else replace(one, ignored=ignored if _is_outside(one, outside) else below)
+        for one in line
+    )
+
+
+def _is_outside(process: Process, outside: set[Span]) -> bool:
+    """Whether a process runs ``nohup``, and not the other way round."""
+    return process.kind is Kind.SUBSHELL or process.span in outside
+
+
+def _ignoring(script: ShellScript, launch: Launch, signal: str) -> Trap | None:
+    """Return the trap by which the shell ignores a signal when it starts something, which inherits that."""
+    found: Trap | None = None
+    for trap in script.traps:
+        if script.index(trap) > script.index(launch):
+            break
+        if signal in trap.signals and (not trap.in_subshell or trap.job is launch.job):
+            found = trap
+    return found if found is not None and found.action is Action.IGNORE else None
 
 
 def _may_be_keyword(runner: Runner) -> bool:
@@ -411,7 +434,7 @@ def _fate(process: Process, signal: str | None) -> Fate:
         return Fate.UNTOLD
     if signal == "KILL":
         return Fate.DIES
-    if signal == "HUP" and process.ignores_hangup:
+    if signal in process.ignored:
         return Fate.UNKNOWN  # what has no handler for it ignores it
     if process.kind is Kind.TRAINER:
         return _fate_of_interrupt(process, Fate.GETS) if signal == "INT" else Fate.GETS

@@ -73,6 +73,8 @@ class Arrival:
     """The script leaves while the training handles the signal."""
     goes_on: bool = False
     """The training goes on as if nothing had happened, and nothing is lost by it."""
+    ignored: str | None = None
+    """What the training is sent and has ignored from its start: unless it has a handler for it, it goes on."""
     has_next_run: bool = False
     """The agent starts its next run."""
     is_first: bool = False
@@ -131,10 +133,16 @@ class Route:
         line = line_of(hop.script, hop.launch)
         if any(one.launch.job is not None for one in self.hops) or line is None:
             arrival = self._follow(self.hops, self.behind_agent, "INT")
-            return replace(arrival, goes_on=arrival.signal is None)  # SIGINT is ignored in the background
+            if arrival.signal is not None:
+                return arrival
+            # SIGINT is ignored in the background, though it comes there, too.
+            is_training = line is not None and line[-1].kind is Kind.TRAINER
+            return replace(arrival, goes_on=True, ignored="INT" if is_training else None)
         last = len(line) - 1
         delivery = Delivery("INT", tuple(pass_on(line, last, "INT")))
         if delivery.receptions[0].fate is Fate.IGNORES:
+            if delivery.receptions[0].process.kind is Kind.TRAINER:
+                return Arrival(None, goes_on=True, ignored="INT")
             reasons = ("the agent waits for its run to end, which is in a process group of its own",)
             return Arrival(None, reasons, goes_on=True)
         return self._read(delivery, (hop,), self.behind_agent)
@@ -186,7 +194,7 @@ class Route:
                 is_ended = inner.signal is not None or inner.ends_all
                 arrival = replace(inner, reasons=(*reasons, *inner.reasons), has_next_run=has_next_run and is_ended)
         elif last.fate is Fate.IGNORES:
-            arrival = Arrival(None, tuple(reasons), goes_on=True)
+            arrival = Arrival(None, tuple(reasons[:-1]), goes_on=True, ignored=last.signal)
         else:
             arrival = Arrival(last.signal, tuple(reasons), is_first=is_alone)
         if arrival.signal is None and (_ends_by_it(delivery) or cut):

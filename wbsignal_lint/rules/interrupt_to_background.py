@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Diagnostic, Edit, Fix, Related, Severity, Span
 from wbsignal_lint.launch.batch import Started, started_in
+from wbsignal_lint.launch.beside import trainer_text
 from wbsignal_lint.launch.facts import LaunchFile
 from wbsignal_lint.launch.processes import Delivery, Fate, deliver_to_job, kills_of, reaches
 from wbsignal_lint.launch.steps import Kill, ShellScript, Trap
@@ -64,8 +65,8 @@ class InterruptToBackground(LaunchRule):
 
     Scripts with `set -m`; what `timeout` starts, and what bash runs in a list, group, function or subshell in the
     background (`( python train.py ) &`), where SIGINT is not ignored; jobs of `srun` (WBS417), a SIGINT that a SIGTERM
-    to the same process follows, processes of which it is not known how they were started. A training that installs a
-    SIGINT handler of its own does get the signal.
+    to the same process follows, processes of which it is not known how they were started. A training whose script is
+    found and speaks of SIGINT: with a handler of its own it does get the signal.
 
     ## Source
 
@@ -85,7 +86,7 @@ class InterruptToBackground(LaunchRule):
                 if kill.signal != "INT" or _is_followed_up(script, kill):
                     continue
                 for one in started:
-                    if reaches(script, kill, one.first) and _is_lost(script, one):
+                    if reaches(script, kill, one.first) and _is_lost(script, one) and not _may_handle(launch, one):
                         yield self._finding(launch.text, kill, one)
                         break
 
@@ -118,6 +119,12 @@ def _is_lost(script: ShellScript, started: Started) -> bool:
     if delivery is None or not delivery.is_certain:
         return False
     return delivery.agent_goes_on or any(one.fate is Fate.IGNORES for one in delivery.receptions)
+
+
+def _may_handle(launch: LaunchFile, started: Started) -> bool:
+    """Whether the script of a training speaks of SIGINT: Python sets a handler also where it was ignored."""
+    text = trainer_text(launch, started.launch)
+    return text is not None and "SIGINT" in text
 
 
 def _is_followed_up(script: ShellScript, kill: Kill) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from wbsignal_lint.contract import describe_outcome
 from wbsignal_lint.diagnostics import Applicability, Confidence, Diagnostic, Fix, Related, Severity
-from wbsignal_lint.launch.batch import BatchJob, Started, batch_jobs, put_in_front, started_in
+from wbsignal_lint.launch.batch import PREEMPTION_SIGNALS, BatchJob, Started, batch_jobs, put_in_front, started_in
 from wbsignal_lint.launch.beside import script_run_by
 from wbsignal_lint.launch.facts import LaunchFile
+from wbsignal_lint.launch.processes import Fate, Kind, deliver, reaches
+from wbsignal_lint.launch.steps import Kill
 from wbsignal_lint.rules.base import LaunchRule
 
 __all__ = ["OutOfSlurmReach"]
@@ -23,7 +25,8 @@ class OutOfSlurmReach(LaunchRule):
     that the batch shell starts as an ordinary command, without `srun`, without `exec`, and without a trap that could
     pass a signal on; also in a script that it runs from a file (`bash run.sh`). An error for an agent, a warning for a
     training. A trap that only resubmits the job or says something (`trap 'sbatch "$0"' USR1`) passes nothing on: it
-    also ends the `wait` for a training in the background, and with the script the training is gone.
+    also ends the `wait` for a training in the background, and with the script the training is gone. The same goes for
+    a second training in the background that the trap does not signal.
 
     ## Why it matters
 
@@ -91,10 +94,13 @@ class OutOfSlurmReach(LaunchRule):
     def check(self, launch: LaunchFile) -> Iterator[Diagnostic]:
         """Yield every agent and trainer that runs below a batch shell without a trap."""
         for job in batch_jobs(launch):
-            if job.tells_at_exit or (job.traps and not job.traps_tell_nobody):
+            if job.tells_at_exit:
                 continue
             has_traps, sources_unknown = bool(job.traps), job.sources_unknown
+            tells_nobody = not has_traps or job.traps_tell_nobody
             for started in job.started:
+                if not tells_nobody and not _is_passed_over(job, started):
+                    continue
                 if has_traps and started.first.job is None:
                     continue  # the trap runs (WBS404) or is set (WBS406) too late for it
                 if started.is_step or started.is_elsewhere or started.takes_the_shells_place:
@@ -105,7 +111,7 @@ class OutOfSlurmReach(LaunchRule):
                     continue  # what is sourced may set the traps
                 yield self._finding(job, started)
 
-            yield from () if job.traps else self._in_files(launch, job)
+            yield from () if has_traps else self._in_files(launch, job)
 
     def _in_files(self, launch: LaunchFile, job: BatchJob) -> Iterator[Diagnostic]:
         """Yield the commands that run a script from a file which starts an agent or trainer."""
@@ -162,6 +168,23 @@ class OutOfSlurmReach(LaunchRule):
         words = "exec" if replaces else job.step
         edit = put_in_front(command, words)
         return None if edit is None else Fix(f"Start it with {words}", (edit,), Applicability.UNSAFE)
+
+
+def _is_passed_over(job: BatchJob, started: Started) -> bool:
+    """Whether traps that signal others surely do not signal this one in the background."""
+    script, command = job.script, started.first
+    if command.job is None or command.in_loop or not job.traps_only_signal:
+        return False
+    trapped = [step for trap in job.traps for step in trap.steps if isinstance(step, Kill)]
+    if any(reaches(script, kill, command) is not False for kill in (*script.kills, *trapped)):
+        return False
+    for signal in {name for trap in job.traps for name in trap.signals if name in PREEMPTION_SIGNALS}:
+        delivery = deliver(script, command, signal)
+        if delivery is None or delivery.fate_of(Kind.SHELL) is not Fate.RUNS_TRAP:
+            return False
+        if delivery.receptions[-1].fate is not Fate.UNTOLD:
+            return False
+    return True
 
 
 def _ends_the_script(started: Started) -> bool:
