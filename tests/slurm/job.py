@@ -72,8 +72,8 @@ class JobResult:
 
     @property
     def record(self) -> str:
-        """What W&B recorded of its runs: ``P X(138)``, ``-`` for nothing, ``P X(143) | X(0)`` for two runs."""
-        return " | ".join(run.sequence for run in self.runs) or "-"
+        """What W&B recorded of its runs: ``P X(138)``, ``-`` for nothing, ``P X(143) | X(0)`` for two runs, sorted."""
+        return " | ".join(sorted(run.sequence for run in self.runs)) or "-"
 
     def __str__(self) -> str:
         return f"{self.record} requeued" if self.restarts else self.record
