@@ -356,6 +356,8 @@ class _Player:
         monitor = state.options.get("monitor", False)
         fails: bool | None = self.shell == "dash" and step.fails_in_dash
         for target in () if fails else step.targets:
+            if target.kind is TargetKind.ALL_JOBS and self._is_listed_early(state):
+                raise _TooMany
             if target.kind in (TargetKind.SELF, TargetKind.GROUP):
                 if state.phase is not _Phase.AFTER or state.trains_again or step.signal is None:
                     raise _TooMany
@@ -376,6 +378,11 @@ class _Player:
             yield from self._leave(state)
             return fails is True, state
         return False, state
+
+    def _is_listed_early(self, state: _State) -> bool:
+        """Whether a trap has ``$(jobs -p)`` expanded when it is set: each pid but the first is on a line of its own."""
+        jobs = {one.job for one in self.script.steps if one.job is not None}
+        return state.trap is not None and len(jobs) > 1 and any(not early.name for early in state.trap.early)
 
     def _signal_itself(self, steps: Sequence[Step], index: int, step: Kill, state: _State, then: _Then) -> _Taking:
         signal = step.signal or ""
@@ -462,8 +469,8 @@ class _Player:
         if trap.body is None:
             raise _TooMany
         phase = state.phase
-        if phase is _Phase.UNTIL and any(trap.each(Wait)):
-            raise _TooMany  # the signal may come while this trap waits
+        if phase is _Phase.UNTIL and (any(trap.each(Wait)) or any(trap.each(Kill))):
+            raise _TooMany  # the signal may come while this trap waits, and what it sends before there is a handler
         after = replace(state, at_exit=True, phase=_Phase.AFTER)
         if phase is _Phase.AFTER and state.met is Met.DIES:
             after = replace(after, met=Met.RUNS_TRAP, trap=trap)

@@ -149,7 +149,9 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
     if not launch.is_exec or launch.in_subshell or launch.job is not None:
         line.append(Process(Kind.SHELL, script.shell or "shell", script.source.span))
     in_background: bool | None = launch.job is not None and not script.option("monitor", launch)
-    if not launch.is_exec and _has_shell_of_its_own(script, launch):
+    # `exec … &` takes the place of what `&` has started, not of the subshell around it.
+    is_within = launch.job is not None and launch.job.outer is not None
+    if (is_within or not launch.is_exec) and _has_shell_of_its_own(script, launch):
         span = launch.span if launch.job is None else launch.job.span
         is_plain = launch.job is not None and launch.job.form in ("group", "subshell")
         passing = None if is_plain and not _may_be_more(script, launch) else Passing(Manner.UNKNOWN)
