@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import warnings
 from collections.abc import Iterator
 
 from wbsignal_lint.script.vocabulary import is_rank
@@ -39,8 +40,10 @@ def surely_records(text: str) -> bool:
     if "wandb" not in text.lower() or _MAY_BE_OFF.search(text) is not None:
         return False
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about somebody's escape sequences
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return _Reading(tree).opens_run()
 
