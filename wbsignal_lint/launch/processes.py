@@ -133,7 +133,7 @@ def ends_agent(process: Process, signal: str | None) -> bool:
 
 
 _MAY_BE_DASH = ("sh", "dash", "ash")
-_PREEMPTION_SIGNALS = ("TERM", "USR1", "USR2", "HUP", "QUIT")
+_PREEMPTION_SIGNALS = frozenset({"TERM", "USR1", "USR2", "HUP", "QUIT"})
 
 
 def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
@@ -189,7 +189,8 @@ def line_of(script: ShellScript, launch: Launch) -> tuple[Process, ...] | None:
         line.append(Process(Kind.TRAINER, name, launch.trainer.span, ignores_interrupt=in_background))
     else:
         line.append(Process(Kind.OTHER, launch.program or "?", launch.span, ignores_interrupt=in_background))
-    ignored = frozenset(name for name in _PREEMPTION_SIGNALS if _ignoring(script, launch, name) is not None)
+    may_be_ignored = _PREEMPTION_SIGNALS & script.ignored_signals
+    ignored = frozenset(name for name in may_be_ignored if _ignoring(script, launch, name) is not None)
     hung_up = names.index("nohup") if "nohup" in names else len(names)
     outside = {runner.span for runner in launch.command.runners[:hung_up]}
     below = ignored if hung_up == len(names) else ignored | {"HUP"}
@@ -206,6 +207,8 @@ def _is_outside(process: Process, outside: set[Span]) -> bool:
 
 def _ignoring(script: ShellScript, launch: Launch, signal: str) -> Trap | None:
     """Return the trap by which the shell ignores a signal when it starts something, which inherits that."""
+    if signal not in script.ignored_signals:
+        return None  # most scripts ignore none, and there may be thousands of traps and launches
     found: Trap | None = None
     for trap in script.traps:
         if script.index(trap) > script.index(launch):

@@ -368,6 +368,11 @@ class ShellScript:
         return tuple(step for step in self.steps if isinstance(step, Trap))
 
     @cached_property
+    def ignored_signals(self) -> frozenset[str]:
+        """The signals that some trap of it ignores."""
+        return frozenset(name for trap in self.traps if trap.action is Action.IGNORE for name in trap.signals)
+
+    @cached_property
     def waits(self) -> tuple[Wait, ...]:
         """Its ``wait``s, without those in traps."""
         return tuple(step for step in self.steps if isinstance(step, Wait))
